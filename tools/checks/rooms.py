@@ -1,0 +1,40 @@
+"""Who may include what: the one table of the include direction and of the owners of foreign headers."""
+# SPDX-License-Identifier: Apache-2.0
+
+# The library's rooms from left to right: a room includes itself and what stands left of it.
+LIBRARY = ["base", "obs", "io", "net", "tls", "http", "control", "policy"]
+_LIB = [f"ztunnel/lib/{room}/" for room in LIBRARY]
+_ABI = "bpf/include/"
+
+# Room -> what it may include besides itself. The longest prefix of a file's path is its room.
+MAY_INCLUDE = {
+    "bpf/": [],
+    **{room: _LIB[:i] + ([_ABI] if i >= LIBRARY.index("net") else []) for i, room in enumerate(_LIB)},
+    "ztunnel/proxy/": [*_LIB, _ABI],
+    "ztunnel/admin/": [*_LIB, _ABI, "ztunnel/proxy/"],
+    "ztunnel/": [*_LIB, _ABI, "ztunnel/proxy/", "ztunnel/admin/"],
+    "agent/": [*_LIB, _ABI],
+    "tools/culvertctl/": [*_LIB, _ABI],
+    "tests/": ["bpf/", "ztunnel/", "agent/", "tools/culvertctl/"],
+    "tests/support/": ["bpf/", "ztunnel/lib/"],
+}
+
+# Foreign header prefix -> the files that may include it (path prefixes), and why nobody else.
+OWNERS = {
+    "openssl/": (["ztunnel/lib/tls/", "tests/unit/tls/"], "TLS has one room"),
+    "liburing.h": (["ztunnel/lib/io/uring"], "the ring stays behind io::Loop"),
+    "bpf/": (["bpf/", "agent/datapath/", "tests/bpf/"], "agent/datapath is the only caller of bpf()"),
+    "nghttp2/": (["ztunnel/lib/http/", "tests/unit/http/"], "HTTP/2 has one room"),
+    "spdlog/": (["ztunnel/lib/obs/"], "logging has one room"),
+    "prometheus/": (["ztunnel/lib/obs/"], "metrics have one room"),
+    "yaml-cpp/": (["agent/mesh/"], "YAML is read by the file source alone"),
+    "libmnl/": (["agent/", "ztunnel/lib/net/"], "netlink is for who configures a namespace"),
+    "ares.h": (["ztunnel/lib/net/"], "names are resolved in one room"),
+    "seccomp.h": (["ztunnel/"], "ztunnel confines itself"),
+    "CLI/": (["agent/", "ztunnel/", "tools/culvertctl/", "tests/support/"], "flags are read by programs"),
+}
+
+
+def room_of(path, rooms):
+    """The longest of `rooms` that `path` starts with, or None."""
+    return max((room for room in rooms if path.startswith(room)), key=len, default=None)
