@@ -1,0 +1,56 @@
+# What every target of this project shares: language level, warnings, sanitizers, and the two
+# functions that make a room and a test.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 23)
+set(CULVERT_SANITIZE "" CACHE STRING "comma-separated sanitizers, empty for none")
+include(boringssl)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+# One interface target carries warnings and sanitizers to our own code and to nothing else.
+add_library(culvert_options INTERFACE)
+target_include_directories(culvert_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(culvert_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Wshadow -Wdangling -Wunused-result -Werror
+  -Wno-missing-designated-field-initializers
+  -fno-omit-frame-pointer $<$<CONFIG:RelWithDebInfo>:-O2>)
+target_link_options(culvert_options INTERFACE -fuse-ld=lld-19)
+if(CULVERT_SANITIZE)
+  target_compile_options(culvert_options INTERFACE -fsanitize=${CULVERT_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(culvert_options INTERFACE -fsanitize=${CULVERT_SANITIZE})
+elseif(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+  target_compile_options(culvert_options INTERFACE -flto=thin)
+  target_link_options(culvert_options INTERFACE -flto=thin)
+endif()
+
+# culvert_room(NAME SOURCES a.cc … [LINKS culvert::base …] [PRIVATE_LINKS fmt …])
+# A room is one static library `culvert::NAME`; what it links is what it may include.
+function(culvert_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  add_library(culvert_${name} STATIC ${ROOM_SOURCES})
+  add_library(culvert::${name} ALIAS culvert_${name})
+  target_link_libraries(culvert_${name} PUBLIC culvert_options ${ROOM_LINKS} PRIVATE ${ROOM_PRIVATE_LINKS})
+endfunction()
+
+# culvert_program(NAME SOURCES … LINKS …)
+function(culvert_program name)
+  cmake_parse_arguments(PROGRAM "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${PROGRAM_SOURCES})
+  target_link_libraries(${name} PRIVATE culvert_options ${PROGRAM_LINKS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endfunction()
+
+# culvert_test(TIER_NAME SOURCES … LINKS …): one doctest binary, bin/TIER_NAME_test.
+function(culvert_test name)
+  cmake_parse_arguments(TEST "" "" "SOURCES;LINKS" ${ARGN})
+  culvert_program(${name}_test SOURCES ${TEST_SOURCES} ${PROJECT_SOURCE_DIR}/tests/support/main.cc LINKS ${TEST_LINKS})
+endfunction()

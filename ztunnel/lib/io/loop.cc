@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ztunnel/lib/io/loop.h"
+
+#include <algorithm>
+
+namespace culvert::io {
+
+Loop& Leaf::loop() const {
+  return waiter_->fiber->loop();
+}
+
+void Leaf::begin(PromiseBase& waiter, bool catches) {
+  waiter_ = &waiter;
+  catches_ = catches;
+  state_ = State::pending;
+  Fiber& fiber = *waiter.fiber;
+  fiber.leaf_ = this;
+  fiber.loop().suspended(*this);
+  if (!fiber.cancelled()) {
+    start();
+  } else if (awaits_even_if_cancelled()) {
+    start();
+    cancel();
+  } else {
+    complete(Error{.code = Errc::cancelled, .context = "cancelled"});
+  }
+}
+
+void Leaf::cancel() {
+  if (state_ == State::pending) {
+    request_cancel();
+  }
+}
+
+void Leaf::complete() {
+  CULVERT_ASSERT(state_ == State::pending);
+  state_ = State::done;
+  loop().schedule(*this);
+}
+
+void Leaf::complete(Error error) {
+  error_ = std::move(error);
+  complete();
+}
+
+void Leaf::run() {
+  waiter_->fiber->leaf_ = nullptr;
+  if (error_ && !catches_) {
+    Error error = std::move(*error_);  // unwind destroys this leaf with its frame
+    PromiseBase::unwind(*waiter_, std::move(error));
+    return;
+  }
+  waiter_->self.resume();
+}
+
+Loop::~Loop() {
+  CULVERT_ASSERT(timers_.empty() && ready_first_ == nullptr);
+}
+
+void Loop::schedule(Runnable& runnable) {
+  runnable.next_ready_ = nullptr;
+  *ready_end_ = &runnable;
+  ready_end_ = &runnable.next_ready_;
+}
+
+void Loop::post(std::function<void()> function) {
+  {
+    const std::lock_guard lock(posted_mutex_);
+    posted_.push_back(std::move(function));
+  }
+  wake();
+}
+
+void Loop::run() {
+  stopped_ = false;
+  while (!stopped_) {
+    turn();
+  }
+}
+
+bool Loop::turn(std::optional<Duration> max_wait) {
+  std::optional<Duration> timeout = max_wait;
+  if (ready_first_ != nullptr) {
+    timeout = Duration::zero();
+  } else if (!timers_.empty()) {
+    const Duration until = std::max(timers_.begin()->first - read_clock(), Duration::zero());
+    timeout = timeout ? std::min(*timeout, until) : until;
+  }
+  const bool more = wait(timeout);
+  refresh_now();
+  run_posted();
+  fire_timers();
+  run_ready();
+  return more;
+}
+
+// Runs what was ready when it began: what becomes ready meanwhile waits for the next turn, so that a
+// coroutine that is always ready can't keep the loop from its descriptors.
+void Loop::run_ready() {
+  Runnable* next = std::exchange(ready_first_, nullptr);
+  ready_end_ = &ready_first_;
+  while (next != nullptr) {
+    Runnable& runnable = *next;
+    next = runnable.next_ready_;
+    runnable.run();
+  }
+}
+
+void Loop::fire_timers() {
+  while (!timers_.empty() && timers_.begin()->first <= now_) {
+    SleepLeaf& leaf = *timers_.begin()->second;
+    timers_.erase(timers_.begin());
+    leaf.complete();
+  }
+}
+
+void Loop::run_posted() {
+  std::vector<std::function<void()>> posted;
+  {
+    const std::lock_guard lock(posted_mutex_);
+    posted.swap(posted_);
+  }
+  for (auto& function : posted) {
+    function();
+  }
+}
+
+Result<std::unique_ptr<Loop>> make_loop(Backend backend, std::string* fallback_reason) {
+  if (backend != Backend::epoll) {
+    auto loop = make_uring_loop();
+    if (loop || backend == Backend::uring) {
+      return loop;
+    }
+    if (fallback_reason != nullptr) {
+      *fallback_reason = to_string(loop.error());
+    }
+  }
+  return make_epoll_loop();
+}
+
+}  // namespace culvert::io
