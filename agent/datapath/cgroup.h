@@ -17,8 +17,8 @@ namespace culvert::datapath {
 Result<std::string> find_cgroup2_root(std::string_view mounts);
 Result<std::string> find_cgroup2_root();  // reads /proc/mounts
 
-// cgroup_id gives what bpf_get_current_cgroup_id() returns for the processes of the directory `path`.
-// Fails with `config` if it is not a directory of cgroup2.
+// cgroup_id gives what bpf_get_current_cgroup_id() returns for the processes of the directory
+// `path`. Fails with `config` if it is not a directory of cgroup2.
 Result<std::uint64_t> cgroup_id(const std::string& path);
 
 // cgroup_of_process gives the cgroup2 directory of a process, below the mount point `cgroup2_root`.
