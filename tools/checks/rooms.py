@@ -15,7 +15,7 @@ MAY_INCLUDE = {
     "ztunnel/": [*_LIB, _ABI, "ztunnel/proxy/", "ztunnel/admin/"],
     "agent/": [*_LIB, _ABI],
     "tools/culvertctl/": [*_LIB, _ABI],
-    "tests/": ["bpf/", "ztunnel/", "agent/", "tools/culvertctl/"],
+    "tests/": ["tests/", "bpf/", "ztunnel/", "agent/", "tools/culvertctl/"],
     "tests/support/": ["bpf/", "ztunnel/lib/"],
 }
 

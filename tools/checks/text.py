@@ -6,7 +6,7 @@ import re
 _SPDX = "SPDX-License-Identifier: "
 _HEAD_LINES = 15
 _UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX)\b(?!\(#\d+\))")
-_DEAD_CODE = re.compile(r"^\s*//\s*(?:if \(|for \(|while \(|return\b|auto\b|co_await\b|const\b|\w+\.\w+\().*[;{]\s*$")
+_DEAD_CODE = re.compile(r"^\s*// ?(?:if \(|for \(|while \(|return\b|auto\b|co_await\b|const\b|\w+\.\w+\().*[;{]\s*$")
 _MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:work|root|home/\w+|tmp/w)/")
 _URL = re.compile(r"https?://([A-Za-z0-9.-]+)")
 
