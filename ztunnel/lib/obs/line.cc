@@ -57,7 +57,7 @@ void append_limited(std::string& out, std::string_view text) {
   out += text.size() > room ? "…" : "";
 }
 
-// The JSON form puts every key and text in quotes.
+// The JSON form puts every text in quotes.
 void append_quoted(std::string& out, std::string_view text) {
   out += '"';
   append_limited(out, text);
@@ -116,8 +116,9 @@ void LineWriter::field(const Field& field) {
   const bool quoted = field.kind() == Field::Kind::quoted;
   if (format_ == LogFormat::json) {
     line_ += ',';
-    append_quoted(line_, field.key());
-    line_ += ':';
+    line_ += '"';
+    append_escaped(line_, field.key());
+    line_ += "\":";
     if (field.kind() == Field::Kind::literal) {
       line_ += field.value();
     } else {

@@ -39,7 +39,8 @@ void write_fully(int fd, std::string_view line) {
 class FdSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
   FdSink(int fd, LogFormat format) : fd_(fd), format_(format) {}
-  void watch(std::weak_ptr<spdlog::details::thread_pool> pool) { pool_ = std::move(pool); }
+  // `pool` is the one whose thread calls this sink, so it lives whenever it is asked here.
+  void watch(spdlog::details::thread_pool& pool) { pool_ = &pool; }
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
@@ -49,8 +50,7 @@ class FdSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
   void flush_() override {}
 
   void report_drops(spdlog::log_clock::time_point time) {
-    const auto pool = pool_.lock();
-    const std::uint64_t dropped = pool ? pool->overrun_counter() : reported_;
+    const std::uint64_t dropped = pool_->overrun_counter();
     if (dropped == reported_) {
       return;
     }
@@ -64,7 +64,7 @@ class FdSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
   int fd_;
   LogFormat format_;
   std::uint64_t reported_ = 0;
-  std::weak_ptr<spdlog::details::thread_pool> pool_;
+  spdlog::details::thread_pool* pool_ = nullptr;
 };
 
 // What a session consists of. Immutable once published; `pool` and `logger` are thread-safe.
@@ -104,7 +104,7 @@ Log& the_log() {
 void start_writer(Output& output, int fd) {
   auto sink = std::make_shared<FdSink>(fd, output.format);
   output.pool = std::make_shared<spdlog::details::thread_pool>(kLogQueueLines, 1);
-  sink->watch(output.pool);
+  sink->watch(*output.pool);
   output.logger = std::make_shared<spdlog::async_logger>(
       "culvert", std::move(sink), output.pool, spdlog::async_overflow_policy::overrun_oldest);
   // What spdlog could complain of is a line that comes after the session's end.
