@@ -13,7 +13,7 @@ MAY_INCLUDE = {
     "ztunnel/proxy/": [*_LIB, _ABI],
     "ztunnel/admin/": [*_LIB, _ABI, "ztunnel/proxy/"],
     "ztunnel/": [*_LIB, _ABI, "ztunnel/proxy/", "ztunnel/admin/"],
-    "agent/": [*_LIB, _ABI],
+    "agent/": [*_LIB, _ABI, "ztunnel/admin/"],  # its HttpServer
     "tools/culvertctl/": [*_LIB, _ABI],
     "tests/": ["tests/", "bpf/", "ztunnel/", "agent/", "tools/culvertctl/"],
     "tests/support/": ["bpf/", "ztunnel/lib/"],
@@ -27,6 +27,7 @@ OWNERS = {
     "nghttp2/": (["ztunnel/lib/http/", "tests/unit/http/"], "HTTP/2 has one room"),
     "spdlog/": (["ztunnel/lib/obs/"], "logging has one room"),
     "prometheus/": (["ztunnel/lib/obs/"], "metrics have one room"),
+    "microhttpd.h": (["ztunnel/admin/"], "HTTP/1.1 serving has one room"),
     "yaml-cpp/": (["agent/mesh/"], "YAML is read by the file source alone"),
     "libmnl/": (["agent/", "ztunnel/lib/net/"], "netlink is for who configures a namespace"),
     "ares.h": (["ztunnel/lib/net/"], "names are resolved in one room"),
