@@ -55,8 +55,7 @@ int attempt(Op& op, bool is_ready) {
   switch (op.kind()) {
     case Op::Kind::accept:
       return result(::accept4(op.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    case Op::Kind::recv:
-      return result(::recv(op.fd(), op.buffer(), op.size(), MSG_DONTWAIT));
+    case Op::Kind::recv: return result(::recv(op.fd(), op.buffer(), op.size(), MSG_DONTWAIT));
     case Op::Kind::send:
       return result(::send(op.fd(), op.buffer(), op.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
     case Op::Kind::connect: {
@@ -70,8 +69,7 @@ int attempt(Op& op, bool is_ready) {
       return -error;
     }
     case Op::Kind::readable:
-    case Op::Kind::writable:
-      return is_ready ? 0 : -EAGAIN;
+    case Op::Kind::writable: return is_ready ? 0 : -EAGAIN;
   }
   return -EINVAL;
 }
@@ -105,8 +103,8 @@ void EpollLoop::submit(Op& op) {
   watch(op.fd(), place->second, !fresh);
 }
 
-// Level-triggered and removed when nobody waits: a closed descriptor must leave no entry behind, and
-// its number may come back as another file.
+// Level-triggered and removed when nobody waits: a closed descriptor must leave no entry behind,
+// and its number may come back as another file.
 void EpollLoop::watch(int fd, const Waiting& waiting, bool known) {
   epoll_event event{.events = (waiting.in != nullptr ? EPOLLIN | EPOLLRDHUP : 0U) |
                               (waiting.out != nullptr ? EPOLLOUT : 0U),
@@ -164,9 +162,10 @@ void EpollLoop::ready(int fd, std::uint32_t events) {
 bool EpollLoop::wait(std::optional<Duration> timeout) {
   std::array<epoll_event, kEventsPerWait> events;
   // Rounded up: waking a little early would spin until the timer's time has come.
-  const int ms = timeout ? static_cast<int>(std::min<std::int64_t>(
-                               std::chrono::ceil<std::chrono::milliseconds>(*timeout).count(), 60000))
-                         : -1;
+  const int ms = timeout
+                     ? static_cast<int>(std::min<std::int64_t>(
+                           std::chrono::ceil<std::chrono::milliseconds>(*timeout).count(), 60000))
+                     : -1;
   const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsPerWait, ms);
   for (int i = 0; i < count; ++i) {
     const auto& event = events[static_cast<std::size_t>(i)];

@@ -14,7 +14,7 @@ class Leaf : public Runnable {
   void begin(PromiseBase& waiter, bool catches);
 
   // cancel asks a pending leaf to end early; it then completes with `cancelled` or with what came
-  // first. Harmless on a leaf that has completed already.
+  // first. Harmless when repeated, and on a leaf that has completed already.
   void cancel();
 
   bool pending() const { return state_ == State::pending; }
@@ -42,6 +42,7 @@ class Leaf : public Runnable {
   enum class State : std::uint8_t { idle, pending, done };
   State state_ = State::idle;
   bool catches_ = false;
+  bool cancel_requested_ = false;
   PromiseBase* waiter_ = nullptr;
 };
 

@@ -10,12 +10,12 @@ Loop& Leaf::loop() const {
 }
 
 void Leaf::begin(PromiseBase& waiter, bool catches) {
+  CULVERT_ASSERT(state_ == State::idle);  // a leaf is awaited once
   waiter_ = &waiter;
   catches_ = catches;
   state_ = State::pending;
   Fiber& fiber = *waiter.fiber;
   fiber.leaf_ = this;
-  fiber.loop().suspended(*this);
   if (!fiber.cancelled()) {
     start();
   } else if (awaits_even_if_cancelled()) {
@@ -24,10 +24,12 @@ void Leaf::begin(PromiseBase& waiter, bool catches) {
   } else {
     complete(Error{.code = Errc::cancelled, .context = "cancelled"});
   }
+  fiber.loop().suspended(*this);
 }
 
 void Leaf::cancel() {
-  if (state_ == State::pending) {
+  if (state_ == State::pending && !cancel_requested_) {
+    cancel_requested_ = true;
     request_cancel();
   }
 }
@@ -94,8 +96,8 @@ bool Loop::turn(std::optional<Duration> max_wait) {
   return more;
 }
 
-// Runs what was ready when it began: what becomes ready meanwhile waits for the next turn, so that a
-// coroutine that is always ready can't keep the loop from its descriptors.
+// Runs what was ready when it began: what becomes ready meanwhile waits for the next turn, so that
+// a coroutine that is always ready can't keep the loop from its descriptors.
 void Loop::run_ready() {
   Runnable* next = std::exchange(ready_first_, nullptr);
   ready_end_ = &ready_first_;

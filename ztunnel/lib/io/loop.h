@@ -37,8 +37,9 @@ class Loop {
   SendOp send(int fd, Bytes from) { return {*this, fd, from}; }         // may be short
   PollOp readable(int fd) { return {*this, Op::Kind::readable, fd}; }
   PollOp writable(int fd) { return {*this, Op::Kind::writable, fd}; }
-  SleepLeaf sleep(Duration duration) { return {*this, now() + duration}; }
+  SleepLeaf sleep(Duration duration) { return {*this, after(duration)}; }
   SleepLeaf sleep_until(TimePoint when) { return {*this, when}; }
+  YieldLeaf yield() { return {}; }  // lets what else is ready run first
 
   // now is the time at the start of this turn: cheap, and the same for all of a turn.
   TimePoint now() const { return now_; }
@@ -79,6 +80,10 @@ class Loop {
   friend class Op;
   friend class Leaf;
   friend class SleepLeaf;
+  // after is now + duration, or the end of time where that can't be told.
+  TimePoint after(Duration duration) const {
+    return duration > TimePoint::max() - now() ? TimePoint::max() : now() + duration;
+  }
   void run_ready();
   void fire_timers();
   void run_posted();

@@ -47,8 +47,7 @@ AcceptOp::~AcceptOp() {
   }
 }
 
-ConnectOp::ConnectOp(Loop& loop, int fd, const SocketAddress& to)
-    : OpOf(loop, Kind::connect, fd) {
+ConnectOp::ConnectOp(Loop& loop, int fd, const SocketAddress& to) : OpOf(loop, Kind::connect, fd) {
   address_bytes_ = to.to_sockaddr(storage_);
   address_ = reinterpret_cast<const sockaddr*>(&storage_);
 }

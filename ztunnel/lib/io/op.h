@@ -114,6 +114,16 @@ class PollOp final : public OpOf<PollOp, void> {
   void value() {}
 };
 
+// YieldLeaf suspends for one turn of the loop.
+class YieldLeaf final : public LeafOf<YieldLeaf, void> {
+ public:
+  void value() {}
+
+ private:
+  void start() override { complete(); }
+  void request_cancel() override {}
+};
+
 class SleepLeaf final : public LeafOf<SleepLeaf, void> {
  public:
   SleepLeaf(Loop& loop, TimePoint until) : loop_(loop), until_(until) {}

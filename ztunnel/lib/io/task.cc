@@ -18,9 +18,9 @@ namespace {
 #endif
 #endif
 
-constexpr std::size_t kFrameClassBytes = 64;      // granularity of the free lists
+constexpr std::size_t kFrameClassBytes = 64;        // granularity of the free lists
 constexpr std::size_t kFramePooledBytesMax = 2048;  // larger frames are once-a-connection, not hot
-constexpr std::size_t kFramesKeptPerClass = 256;  // at most 2048 * 256 * 32 / 2 = 8 MiB a thread
+constexpr std::size_t kFramesKeptPerClass = 256;    // at most 2048 * 256 * 32 / 2 = 8 MiB a thread
 
 struct FreeFrame {
   FreeFrame* next;

@@ -59,8 +59,8 @@ class Catcher : public Runnable {
 // PromiseBase is what every coroutine of ours has: its place in the chain of awaits.
 struct PromiseBase {
   Fiber* fiber = nullptr;
-  PromiseBase* parent = nullptr;    // who awaits this coroutine; null at the root of a fiber
-  Catcher* catcher = nullptr;       // set when the awaiting side takes errors as values
+  PromiseBase* parent = nullptr;  // who awaits this coroutine; null at the root of a fiber
+  Catcher* catcher = nullptr;     // set when the awaiting side takes errors as values
   std::coroutine_handle<> self;
   std::optional<Error> returned_error;  // by `co_return fail(…)`
 

@@ -1,5 +1,6 @@
-// Stream: a two-way run of bytes, whatever carries it: TCP, TLS, one stream of an HTTP/2 connection,
-// a pipe in a test. Four operations, so that every carrier can offer all of them faithfully.
+// Stream: a two-way run of bytes, whatever carries it: TCP, TLS, one stream of an HTTP/2
+// connection, a pipe in a test. Four operations, so that every carrier can offer all of them
+// faithfully.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,9 +13,9 @@ class Stream {
  public:
   virtual ~Stream() = default;
 
-  // read_some reads at least one byte into `into` and gives their number; 0 is the end of the stream
-  // (FIN, close_notify, END_STREAM). Fails with `closed` when the peer reset it. One read at a time;
-  // `into` must outlive the task.
+  // read_some reads at least one byte into `into` and gives their number; 0 is the end of the
+  // stream (FIN, close_notify, END_STREAM). Fails with `closed` when the peer reset it. One read at
+  // a time; `into` must outlive the task.
   virtual io::Task<std::size_t> read_some(MutableBytes into) = 0;
 
   // write_all returns when all of `from` was taken; backpressure is that it does not return. One
