@@ -3,8 +3,8 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <dirent.h>
 
-#include <cstdio>
 #include <doctest/doctest.h>
+#include <cstdio>
 
 namespace {
 
@@ -32,7 +32,8 @@ struct DescriptorCheck : doctest::IReporter {
   void test_case_reenter(const doctest::TestCaseData&) override {}
   void test_case_end(const doctest::CurrentTestCaseStats&) override {
     if (const int after = open_descriptors(); after != before_) {
-      std::fprintf(stderr, "descriptor leak: %d open before \"%s\", %d after\n", before_, name_, after);
+      std::fprintf(stderr, "descriptor leak: %d open before \"%s\", %d after\n", before_, name_,
+                   after);
       leaked = true;
     }
   }

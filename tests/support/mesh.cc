@@ -209,6 +209,16 @@ void Mesh::withdraw(std::string_view name) {
          "{}.yaml was never applied", name);
 }
 
+void Mesh::leave_running() {
+  leave_running_ = true;
+  for (Pod& pod : pods_) {
+    pod.leave_running();
+  }
+  for (Node& node : nodes_) {
+    node.leave_running();
+  }
+}
+
 Capture Mesh::capture(std::string_view name) {
   return {wire_, kBridge, fmt::format("{}/{}.pcap", grounds_.folder(), name)};
 }

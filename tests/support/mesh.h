@@ -58,7 +58,8 @@ class Mesh {
 
   Capture capture(std::string_view name = "bridge");
 
-  void leave_running() { leave_running_ = true; }
+  // leave_running lets everything outlive this process.
+  void leave_running();
   const Grounds& grounds() const { return grounds_; }
   // The logs of all daemons, for the message of a failed check.
   std::string logs() const;

@@ -72,6 +72,11 @@ void Node::start_ztunnel(const Command& more) {
                             paths_.folder + "/ztunnel.log");
 }
 
+void Node::leave_running() {
+  agent_.release();
+  ztunnel_.release();
+}
+
 bool Node::ready() const {
   return run({paths_.netns, {}},
              {"curl", "-sf", "--max-time", "2", "http://127.0.0.1:15021/healthz/ready"})

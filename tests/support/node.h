@@ -38,6 +38,7 @@ class Node {
   void start_ztunnel(const Command& more = {});
   Process& agent() { return agent_; }
   Process& ztunnel() { return ztunnel_; }
+  void leave_running();  // lets both outlive this process
   // wait_ready waits until ztunnel's readiness port says 200.
   void wait_ready(Milliseconds limit = 30s);
   bool ready() const;

@@ -83,6 +83,16 @@ Outcome Pod::curl(const std::string& url, const Command& more) const {
   return run(command);
 }
 
+std::string Pod::log(std::string_view log_name) const {
+  return read_file(fmt::format("{}/{}.log", folder_, log_name));
+}
+
+void Pod::leave_running() {
+  for (Process& program : programs_) {
+    program.release();
+  }
+}
+
 std::string Pod::enter_line() const {
   return fmt::format("nsenter --net=/run/netns/{} bash", netns_);
 }

@@ -30,7 +30,7 @@ struct PodSpec {
 
 class Pod {
  public:
-  Pod(PodSpec spec, std::string prefix, Node& node, std::string cgroup, std::string folder);
+  Pod(PodSpec spec, std::string netns, Node& node, std::string cgroup, std::string folder);
   Pod(const Pod&) = delete;
   Pod& operator=(const Pod&) = delete;
 
@@ -55,6 +55,12 @@ class Pod {
   Process& start(const Command& command, std::string_view log_name);
   // curl gives the answer of an unmodified curl; its exit code is in the outcome.
   Outcome curl(const std::string& url, const Command& more = {}) const;
+
+  // log gives what a program started under this name has written so far.
+  std::string log(std::string_view log_name) const;
+
+  // leave_running lets the pod's programs outlive this process.
+  void leave_running();
 
   // What a person would type to look into the pod.
   std::string enter_line() const;

@@ -6,6 +6,8 @@ BANNED_WORDS = {"util", "utils", "helper", "helpers", "common", "misc", "manager
 BANNED_PREFIXES = ("do_", "process_")
 # Names that other people's interfaces ask for.
 EXCUSED = {"data"}  # the container protocol: data(), size()
+# Words that are the kernel's own names for things, where its interface is spoken.
+EXCUSED_WORDS = {"agent/datapath/": {"helper", "helpers", "info"}, "bpf/": {"helper", "helpers", "info"}}
 
 _TYPE = re.compile(r"^\s*(?:template\s*<.*>\s*)?(?:class|struct|union|enum class|enum|namespace|using)\s+(?:\[\[.*?\]\]\s*)?(\w+)")
 _FUNCTION = re.compile(r"^(?: {2})?[A-Za-z_][\w:<>,&*\s\[\]]*[\s&*](?:\w+::)*(\w+)\(")
@@ -17,13 +19,14 @@ def words(name):
     return [word.lower() for part in name.split("_") for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", part)]
 
 
-def bad_word(name):
+def bad_word(name, path=""):
+    excused = next((words for room, words in EXCUSED_WORDS.items() if path.startswith(room)), set())
     if name in EXCUSED:
         return None
     for prefix in BANNED_PREFIXES:
         if name.startswith(prefix):
             return prefix
-    return next((word for word in words(name) if word in BANNED_WORDS), None)
+    return next((word for word in words(name) if word in BANNED_WORDS - excused), None)
 
 
 def check(tree):
@@ -37,5 +40,5 @@ def check(tree):
             if _STATEMENT.match(line):
                 continue
             found = _TYPE.match(line) or ("=" not in line.split("(")[0] and _FUNCTION.match(line))
-            if found and (word := bad_word(found[1])):
+            if found and (word := bad_word(found[1], path)):
                 yield path, number, f"'{found[1]}' holds the banned word '{word}': say what it does or is"
