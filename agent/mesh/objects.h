@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -103,6 +104,9 @@ struct PeerAuthentication {
   std::optional<Labels> selector;
   Mode mode = Mode::unset;
   std::map<std::uint16_t, Mode> port_modes;
+  // A part could not be understood that says where or how it applies: then its whole namespace is
+  // STRICT.
+  bool unreadable = false;
 };
 
 struct Gateway {
@@ -125,6 +129,28 @@ struct Objects {
 
   std::size_t count() const;
 };
+
+// visit_tables calls visit(kind, table of `a`, the same table of `b`) for every kind.
+template <class A, class B, class Visit>
+void visit_tables(A& a, B& b, Visit visit) {
+  visit("Namespace", a.namespaces, b.namespaces);
+  visit("Pod", a.pods, b.pods);
+  visit("Service", a.services, b.services);
+  visit("EndpointSlice", a.slices, b.slices);
+  visit("ServiceAccount", a.service_accounts, b.service_accounts);
+  visit("AuthorizationPolicy", a.authorization_policies, b.authorization_policies);
+  visit("PeerAuthentication", a.peer_authentications, b.peer_authentications);
+  visit("Gateway", a.gateways, b.gateways);
+}
+
+// named gives "Kind namespace/name", or "Kind name" where there is no namespace.
+std::string named(std::string_view kind, const ObjectKey& key);
+
+// selects is true if `labels` has every label of `selector`.
+bool selects(const Labels& selector, const Labels& labels);
+
+// text_of gives a label or annotation, "" if there is none.
+std::string_view text_of(const Labels& labels, const std::string& key);
 
 // Problem is one thing that could not be understood, for GET /errors.
 struct Problem {

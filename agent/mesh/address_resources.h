@@ -1,0 +1,31 @@
+// Pods, outside endpoints and services as istio.workload.Address. Private to the translator.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/mesh/membership.h"
+#include "agent/mesh/objects.h"
+#include "agent/mesh/translator.h"
+#include "ztunnel/lib/control/proto/workload.pb.h"
+
+namespace culvert::mesh {
+
+// is_mine: the pod runs on the node of these options.
+bool is_mine(const Pod& pod, const MeshOptions& options);
+
+// is_ambient: the labels of the pod, or else of its namespace, ask for the mesh.
+bool is_ambient(const Objects& objects, const Pod& pod);
+
+istio::workload::Workload workload_of(const Objects& objects, const MeshOptions& options,
+                                      const std::set<std::string>& enrolled, const Pod& pod,
+                                      const ServedPorts& services, std::vector<Problem>& problems);
+
+istio::workload::Workload workload_of(const MeshOptions& options, const Outsider& outsider);
+
+istio::workload::Service service_of(const Objects& objects, const MeshOptions& options,
+                                    const Service& service, std::vector<Problem>& problems);
+
+}  // namespace culvert::mesh

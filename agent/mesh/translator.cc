@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/mesh/translator.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <algorithm>
+
+#include "agent/mesh/address_resources.h"
+#include "agent/mesh/membership.h"
+#include "agent/mesh/peer_authentication.h"
+
+namespace culvert::mesh {
+namespace {
+
+namespace security = istio::security;
+
+// version_of is the 64-bit FNV-1a hash of the bytes and their count. It tells one version of a
+// resource from another; nobody gains by making two collide but the author of both.
+std::string version_of(const std::string& bytes) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : bytes) {
+    hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100000001b3;
+  }
+  return fmt::format("{:016x}-{}", hash, bytes.size());
+}
+
+// Equal messages must give equal bytes, and maps have no order of their own.
+Resource resource_of(const google::protobuf::MessageLite& message) {
+  Resource resource;
+  {
+    google::protobuf::io::StringOutputStream out(&resource.value);
+    google::protobuf::io::CodedOutputStream coded(&out);
+    coded.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&coded);
+  }
+  resource.version = version_of(resource.value);
+  return resource;
+}
+
+void add(istio::workload::Workload workload, Resources& to) {
+  const auto name = workload.uid();
+  istio::workload::Address address;
+  *address.mutable_workload() = std::move(workload);
+  to[name] = resource_of(address);
+}
+
+void add(const security::Authorization& policy, Resources& to) {
+  to[policy.namespace_() + "/" + policy.name()] = resource_of(policy);
+}
+
+security::Authorization with_scope(const AuthorizationPolicy& policy, const MeshOptions& options) {
+  auto result = policy.l4;
+  result.set_scope(policy.selector                             ? security::WORKLOAD_SELECTOR
+                   : policy.meta.ns == options.root_namespace ? security::GLOBAL
+                                                               : security::NAMESPACE);
+  return result;
+}
+
+bool should_enrol(const Objects& objects, const MeshOptions& options, const Pod& pod) {
+  return is_mine(pod, options) && !pod.host_network && !pod.finished && is_ambient(objects, pod);
+}
+
+void add_addresses(const Objects& objects, const MeshOptions& options,
+                   const std::set<std::string>& enrolled, Translation& result) {
+  static const ServedPorts kNone;
+  const auto members = find_members(objects, options);
+  auto& addresses = result.mesh.addresses;
+  for (const auto& [key, pod] : objects.pods) {
+    if (pod.finished || pod.ips.empty()) {
+      continue;  // nobody can connect to it
+    }
+    const auto found = members.pods.find(key);
+    const auto& services = found == members.pods.end() ? kNone : found->second;
+    add(workload_of(objects, options, enrolled, pod, services, result.problems), addresses);
+  }
+  for (const auto& outsider : members.outsiders) {
+    add(workload_of(options, outsider), addresses);
+  }
+  for (const auto& [key, service] : objects.services) {
+    if (!service.external_name) {
+      istio::workload::Address address;
+      *address.mutable_service() = service_of(objects, options, service, result.problems);
+      addresses[resource_name_of(service, options)] = resource_of(address);
+    }
+  }
+}
+
+}  // namespace
+
+const LocalPod* DesiredMesh::local_pod(const std::string& uid) const {
+  const auto found = std::ranges::find(pods, uid, &LocalPod::uid);
+  return found == pods.end() ? nullptr : &*found;
+}
+
+Translation translate(const Objects& objects, const MeshOptions& options,
+                      const std::set<std::string>& enrolled) {
+  Translation result;
+  add_addresses(objects, options, enrolled, result);
+  for (const auto& [key, policy] : objects.authorization_policies) {
+    if (!policy.ignored) {
+      add(with_scope(policy, options), result.mesh.authorizations);
+    }
+  }
+  for (const auto& policy : converted_peers(objects, options)) {
+    add(policy, result.mesh.authorizations);
+  }
+  for (const auto& [key, pod] : objects.pods) {
+    if (should_enrol(objects, options, pod)) {
+      result.mesh.pods.push_back({.uid = pod.meta.uid,
+                                  .ns = pod.meta.ns,
+                                  .name = pod.meta.name,
+                                  .service_account = pod.service_account,
+                                  .trust_domain = options.trust_domain,
+                                  .ips = pod.ips});
+    }
+  }
+  std::ranges::sort(result.mesh.pods, {}, &LocalPod::uid);
+  return result;
+}
+
+}  // namespace culvert::mesh
