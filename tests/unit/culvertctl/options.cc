@@ -1,0 +1,59 @@
+// The command line: what is understood, and what a mistake is answered with.
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/culvertctl/options.h"
+
+#include <doctest/doctest.h>
+
+namespace culvert::ctl {
+namespace {
+
+TEST_CASE("options stand before or behind the command") {
+  const Invocation behind = parse({"workloads", "shop/server", "-o", "json"}, "/run/culvert");
+  REQUIRE(behind.options);
+  CHECK(behind.options->command == "workloads");
+  CHECK(behind.options->name == "shop/server");
+  CHECK(behind.options->json);
+  CHECK(behind.options->run_dir == "/run/culvert");
+  const Invocation before =
+      parse({"--run-dir", "/tmp/n1", "connections", "--pod", "client"}, "/run/x");
+  REQUIRE(before.options);
+  CHECK(before.options->command == "connections");
+  CHECK(before.options->pod == "client");
+  CHECK(before.options->run_dir == "/tmp/n1");
+  CHECK(!before.options->json);
+}
+
+TEST_CASE("a wrong command suggests the nearest") {
+  const Invocation wrong = parse({"--run-dir", "status", "verdict"}, "/run/culvert");
+  CHECK(!wrong.options);
+  CHECK(wrong.exit == Exit::usage);
+  CHECK(wrong.text == "culvertctl: there is no command \"verdict\"; did you mean \"verdicts\"?\n");
+  CHECK(parse({"frobnicate"}, "").text ==
+        "culvertctl: there is no command \"frobnicate\"; culvertctl --help lists them\n");
+}
+
+TEST_CASE("other mistakes name the command whose help is needed") {
+  CHECK(parse({}, "").exit == Exit::usage);
+  CHECK(parse({}, "").text == "culvertctl: which command? culvertctl --help lists them\n");
+  for (const std::vector<std::string>& mistake : {std::vector<std::string>{"status", "--loud"},
+                                                  {"services", "a", "b"},
+                                                  {"certs", "-o", "yaml"}}) {
+    const Invocation wrong = parse(mistake, "");
+    CAPTURE(wrong.text);
+    CHECK(wrong.exit == Exit::usage);
+    CHECK(wrong.text.find("culvertctl " + mistake[0] + " --help") != std::string::npos);
+  }
+}
+
+TEST_CASE("the help documents the exit codes") {
+  const Invocation help = parse({"--help"}, "/run/culvert");
+  CHECK(help.exit == Exit::ok);
+  CHECK(help.text.find("Exit codes: 0 all went well; 1 ") != std::string::npos);
+  CHECK(help.text.find("2 the command line is wrong; 3 nothing of that name exists") !=
+        std::string::npos);
+  CHECK(parse({"connections", "--help"}, "").text.find("--pod") != std::string::npos);
+  CHECK(parse({"--version"}, "").text.starts_with("culvertctl "));
+}
+
+}  // namespace
+}  // namespace culvert::ctl

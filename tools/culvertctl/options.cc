@@ -1,0 +1,123 @@
+// The command line, with CLI11; mistakes come with the nearest right word.
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/culvertctl/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "tools/culvertctl/nearest.h"
+
+namespace culvert::ctl {
+namespace {
+
+constexpr const char* kFooter = R"(
+Colours are used on a terminal only, and never when NO_COLOR is set.
+
+Exit codes: 0 all went well; 1 a daemon can't be reached or its answer can't be read;
+2 the command line is wrong; 3 nothing of that name exists.
+
+Examples:
+  culvertctl status
+  culvertctl workloads shop/server
+  culvertctl connections --pod shop/client
+  culvertctl services -o json | jq '.[].vips')";
+
+struct Command {
+  const char* name;
+  const char* description;
+  const char* argument;  // description of NAME, null where there is none
+};
+
+constexpr Command kCommands[] = {
+    {"status", "How the daemons of this node are, and which pods are enrolled", nullptr},
+    {"workloads", "The workloads of the mesh", "a name, namespace/name, uid or address"},
+    {"services", "The services of the mesh", "a name, namespace/name, hostname or address"},
+    {"policies", "The authorization policies in force", "a name or namespace/name"},
+    {"certs", "The certificates that ztunnel holds",
+     "a service account, namespace/account or identity"},
+    {"connections", "The connections that are open now", nullptr},
+    {"verdicts", "What the kernel programs decided, and how often", nullptr},
+};
+
+void add_commands(CLI::App& app, Options& options) {
+  for (const Command& command : kCommands) {
+    CLI::App* sub = app.add_subcommand(command.name, command.description);
+    sub->callback([&options, name = command.name] { options.command = name; });
+    if (command.argument != nullptr) {
+      sub->add_option("NAME", options.name, command.argument);
+    }
+  }
+  app.get_subcommand("connections")
+      ->add_option("--pod", options.pod, "Only those of this pod (name or namespace/name)");
+  CLI::App* verdicts = app.get_subcommand("verdicts");
+  verdicts->add_option("--program", options.program, "Only those of this kernel program");
+  verdicts->add_flag("--all", options.all, "Also those that never happened");
+}
+
+// Gives the first argument that is neither an option nor the value of one.
+std::string first_word(const std::vector<std::string>& arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "--run-dir" || arguments[i] == "-o" || arguments[i] == "--output") {
+      ++i;
+    } else if (!arguments[i].starts_with("-")) {
+      return arguments[i];
+    }
+  }
+  return "";
+}
+
+std::string usage_error(const std::vector<std::string>& arguments, const CLI::ParseError& error) {
+  std::vector<std::string> names;
+  for (const Command& command : kCommands) {
+    names.emplace_back(command.name);
+  }
+  const std::string word = first_word(arguments);
+  if (word.empty()) {
+    return "culvertctl: which command? culvertctl --help lists them\n";
+  }
+  if (std::ranges::find(names, word) == names.end()) {
+    return fmt::format("culvertctl: there is no command \"{}\"{}\n", word,
+                       names.empty() || nearest(word, names).empty()
+                           ? "; culvertctl --help lists them"
+                           : did_you_mean(word, names));
+  }
+  return fmt::format("culvertctl: {}; culvertctl {} --help says what is possible\n", error.what(),
+                     word);
+}
+
+}  // namespace
+
+Invocation parse(std::vector<std::string> arguments, std::string run_dir) {
+  Options options;
+  options.run_dir = std::move(run_dir);
+  std::string format = "table";
+  CLI::App app("Shows what Culvert does on this node, from the daemons' live state.", "culvertctl");
+  app.footer(kFooter);
+  app.set_version_flag("--version", "culvertctl " CULVERT_VERSION);
+  app.add_option("--run-dir", options.run_dir,
+                 "Where the daemons' sockets are (env CULVERT_RUN_DIR)")
+      ->capture_default_str();
+  app.add_option("-o,--output", format, "How to write: table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  app.require_subcommand(1);
+  app.fallthrough();  // -o and --run-dir may stand behind the command
+  add_commands(app, options);
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
+    app.parse(std::move(reversed));
+  } catch (const CLI::CallForHelp&) {
+    const auto subs = app.get_subcommands();
+    return {.options = {}, .text = subs.empty() ? app.help() : subs[0]->help(), .exit = Exit::ok};
+  } catch (const CLI::CallForVersion& version) {
+    return {.options = {}, .text = std::string(version.what()) + "\n", .exit = Exit::ok};
+  } catch (const CLI::ParseError& error) {
+    return {.options = {}, .text = usage_error(arguments, error), .exit = Exit::usage};
+  }
+  options.json = format == "json";
+  return {.options = std::move(options), .text = {}, .exit = Exit::ok};
+}
+
+}  // namespace culvert::ctl

@@ -1,0 +1,42 @@
+// The command line of culvertctl.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace culvert::ctl {
+
+// What culvertctl exits with; --help documents it.
+enum class Exit : std::uint8_t {
+  ok = 0,
+  unreachable = 1,  // a daemon can't be reached, or what it answers can't be read
+  usage = 2,
+  not_found = 3,  // no workload, service, … of the name that was asked for
+};
+
+struct Options {
+  std::string command;
+  std::string name;  // the NAME argument; empty shows all
+  bool json = false;
+  std::string run_dir;
+  std::string pod;      // of connections
+  std::string program;  // of verdicts
+  bool all = false;     // of verdicts: those that never happened too
+};
+
+// Invocation is either options to run with, or the text and exit code of a help, a version or a
+// mistake.
+struct Invocation {
+  std::optional<Options> options;
+  std::string text;
+  Exit exit = Exit::ok;
+};
+
+// parse reads the arguments without the program's name. `run_dir` is the default of --run-dir.
+Invocation parse(std::vector<std::string> arguments, std::string run_dir);
+
+}  // namespace culvert::ctl

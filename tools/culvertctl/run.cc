@@ -1,0 +1,77 @@
+// One run of culvertctl.
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/culvertctl/run.h"
+
+#include <fmt/format.h>
+
+#include "tools/culvertctl/lists.h"
+#include "tools/culvertctl/status.h"
+
+namespace culvert::ctl {
+namespace {
+
+Daemon daemon_of(std::string_view name, const Options& options) {
+  return {name, fmt::format("{}/{}-admin.sock", options.run_dir, name)};
+}
+
+Result<Json> ask(std::string_view name, std::string_view path, const Options& options,
+                 const Surroundings& surroundings) {
+  TRY(const std::string body, get(daemon_of(name, options), path, surroundings.limits));
+  return parse_json(body, fmt::format("what {} answers to {}", name, path));
+}
+
+DaemonAnswer answer(std::string_view name, std::string_view path, const Options& options,
+                    const Surroundings& surroundings) {
+  auto value = ask(name, path, options, surroundings);
+  return value ? DaemonAnswer{std::move(*value), ""}
+               : DaemonAnswer{nullptr, to_string(value.error())};
+}
+
+Outcome run_status(const Options& options, const Surroundings& surroundings) {
+  StatusPage page{.ztunnel = answer("ztunnel", "/status", options, surroundings),
+                  .agent = answer("agent", "/status", options, surroundings),
+                  .pods = answer("agent", "/pods", options, surroundings),
+                  .errors = answer("agent", "/errors", options, surroundings)};
+  return {.exit = is_whole(page) ? Exit::ok : Exit::unreachable,
+          .out = options.json ? to_json(page) : render(page, surroundings.colour),
+          .error = {}};
+}
+
+// Verdicts that never happened only hide the others, unless somebody asks for them.
+Json without_zeros(const Json& items) {
+  Json out = Json::array();
+  for (const Json& item : items) {
+    if (number(item, "count") > 0) {
+      out.push_back(item);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Outcome run(const Options& options, const Surroundings& surroundings) {
+  const List* list = list_of(options.command);
+  if (list == nullptr) {
+    return run_status(options, surroundings);
+  }
+  const auto dump = ask(list->daemon, list->path, options, surroundings);
+  if (!dump) {
+    return {Exit::unreachable, "", fmt::format("culvertctl: {}\n", to_string(dump.error()))};
+  }
+  const auto chosen = select(*list, *dump, options);
+  if (!chosen) {
+    return {Exit::not_found, "", fmt::format("culvertctl: {}\n", to_string(chosen.error()))};
+  }
+  const bool hide_zeros = options.command == "verdicts" && !options.all && !options.json;
+  const Json items = hide_zeros ? without_zeros(*chosen) : *chosen;
+  if (options.json) {
+    return {Exit::ok, items.dump(2, ' ', false, Json::error_handler_t::replace) + "\n", ""};
+  }
+  if (items.empty()) {
+    return {Exit::ok, "", fmt::format("no {} yet\n", list->command)};
+  }
+  return {Exit::ok, render(list->table(items, surroundings.now), surroundings.colour), ""};
+}
+
+}  // namespace culvert::ctl
