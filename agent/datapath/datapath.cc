@@ -199,9 +199,9 @@ Result<> attach_to_cgroup(const Fd& program, const CgroupLink& link, const std::
   }
   // Pinned aside and renamed over the old pin, whose link then ends: no moment without either.
   const std::string path = fmt::format("{}/{}", root, link.name);
-  TRY_VOID(unpin(path + ".new"));
-  TRY_VOID(pin(*made, path + ".new"));
-  if (std::rename((path + ".new").c_str(), path.c_str()) != 0) {
+  TRY_VOID(unpin(path + "-new"));
+  TRY_VOID(pin(*made, path + "-new"));
+  if (std::rename((path + "-new").c_str(), path.c_str()) != 0) {
     return fail_errno(errno, fmt::format("rename the pin to {}", path));
   }
   return {};

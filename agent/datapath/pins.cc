@@ -19,9 +19,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kBuilding = ".building";
+// No dot: bpffs reserves names with one (kernel/bpf/inode.c, bpf_lookup).
+constexpr std::string_view kBuilding = "-building";
 
-// Reads "v<number>" or "v<number>.building"; anything else in the directory is not ours.
+// Reads "v<number>" or "v<number>-building"; anything else in the directory is not ours.
 bool is_root_name(std::string_view name) {
   if (name.ends_with(kBuilding)) {
     name.remove_suffix(kBuilding.size());

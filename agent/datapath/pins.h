@@ -4,7 +4,7 @@
 //     pods steered listeners …       maps, by the one name they have everywhere
 //     connect4 connect6 passport     links to cgroups
 //     steer/<netns cookie, hex>      links to the netns of pods
-//   <pin_dir>/v1.building/           a start that did not get to its end; the next one removes it
+//   <pin_dir>/v1-building/           a start that did not get to its end; the next one removes it
 //
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
