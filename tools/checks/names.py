@@ -6,8 +6,12 @@ BANNED_WORDS = {"util", "utils", "helper", "helpers", "common", "misc", "manager
 BANNED_PREFIXES = ("do_", "process_")
 # Names that other people's interfaces ask for.
 EXCUSED = {"data"}  # the container protocol: data(), size()
-# Words that are the kernel's own names for things, where its interface is spoken.
-EXCUSED_WORDS = {"agent/datapath/": {"helper", "helpers", "info"}, "bpf/": {"helper", "helpers", "info"}}
+# Words that an interface or a protocol uses as its own names, where it is spoken.
+EXCUSED_WORDS = {
+    "agent/datapath/": {"helper", "helpers", "info"},
+    "bpf/": {"helper", "helpers", "info"},
+    "ztunnel/lib/http/": {"data"},  # the frame of RFC 9113
+}
 
 _TYPE = re.compile(r"^\s*(?:template\s*<.*>\s*)?(?:class|struct|union|enum class|enum|namespace|using)\s+(?:\[\[.*?\]\]\s*)?(\w+)")
 _FUNCTION = re.compile(r"^(?: {2})?[A-Za-z_][\w:<>,&*\s\[\]]*[\s&*](?:\w+::)*(\w+)\(")
