@@ -80,7 +80,8 @@ class H2Stream final : public net::Stream {
   void take(Bytes arrived);                     // bytes of a DATA frame
   void close(Error error, bool ends_cleanly);  // no more frames will come or go
   void notify_all();
-  io::Task<> end(const char* what);
+  io::Task<> await_end_sent();
+  Error gone() const;
 
   H2Session* session_;  // null once the stream is closed or the connection gone
   std::int32_t id_;
