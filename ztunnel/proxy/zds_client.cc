@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ztunnel/proxy/zds_client.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ztunnel/lib/obs/log.h"
+
+namespace culvert::proxy {
+
+namespace {
+
+constexpr std::string_view kScope = "proxy::zds";
+
+// Logs of a failing connect stop here, so that an absent agent does not fill the log: 10 ms, 20 ms,
+// … are within the first second.
+constexpr io::Duration kLogFrom = std::chrono::seconds(1);
+
+}  // namespace
+
+io::Task<> ZdsClient::run() {
+  io::Duration backoff = kBackoffMin;
+  for (;;) {
+    auto ended = co_await as_result(session());
+    if (state_ == State::synced) {
+      backoff = kBackoffMin;
+    }
+    const bool was_connected = state_ != State::disconnected;
+    state_ = State::disconnected;
+    if (!ended && ended.error().code == Errc::cancelled) {
+      co_await fail(std::move(ended).error());
+    }
+    if (!ended && (was_connected || backoff >= kLogFrom)) {
+      obs::log(obs::Level::warn, kScope, "no session with the agent; pods are served as they are",
+               {{"error", ended.error()}});
+    }
+    co_await loop_.sleep(backoff);
+    backoff = std::min(backoff * 2, kBackoffMax);
+  }
+}
+
+io::Task<> ZdsClient::session() {
+  const Fd socket = co_await net::connect_unix_fd(socket_path_, net::UnixType::seqpacket);
+  const std::string hello = control::encode_hello({.takes_listeners = true});
+  co_await net::send_message(loop_, socket.get(), as_bytes(hello));
+  state_ = State::connected;
+  mentioned_.clear();
+  for (;;) {
+    auto message =
+        co_await net::receive_message(loop_, socket.get(), control::kZdsPacketBytesMax);
+    if (!message) {
+      co_await fail(Errc::closed, fmt::format("the agent closed {}", socket_path_), Side::control);
+    }
+    const std::string ack = control::encode_ack(co_await answer(std::move(*message)));
+    co_await net::send_message(loop_, socket.get(), as_bytes(ack));
+  }
+}
+
+io::Task<std::string> ZdsClient::answer(net::Message message) {
+  auto request = co_await control::decode_request(as_text(message.bytes));
+  const bool is_add = std::holds_alternative<control::ZdsAdd>(request);
+  if (!is_add && !message.fds.empty()) {
+    co_await fail(Errc::protocol, "ZDS: descriptors came with a message that has none",
+                  Side::control);
+  }
+  Result<> done;
+  if (auto* add = std::get_if<control::ZdsAdd>(&request)) {
+    mentioned_.insert(add->uid);
+    ZdsPod pod = co_await to_pod(std::move(*add), std::move(message.fds));
+    done = co_await as_result(keeper_.add(std::move(pod)));
+  } else if (auto* keep = std::get_if<control::ZdsKeep>(&request)) {
+    mentioned_.insert(keep->uid);
+  } else if (auto* del = std::get_if<control::ZdsDel>(&request)) {
+    done = co_await as_result(keeper_.remove(std::move(del->uid)));
+  } else {
+    done = co_await as_result(keeper_.keep_only(std::move(mentioned_)));
+    mentioned_.clear();
+    state_ = State::synced;
+  }
+  if (!done && done.error().code == Errc::cancelled) {
+    co_await fail(std::move(done).error());
+  }
+  co_return done ? std::string() : to_string(done.error());
+}
+
+Result<ZdsPod> ZdsClient::to_pod(control::ZdsAdd add, std::vector<Fd> fds) const {
+  if (fds.size() != control::kZdsFdsPlain && fds.size() != control::kZdsFdsWithListeners) {
+    return fail(Errc::protocol,
+                fmt::format("ZDS Add of {}: {} descriptors instead of 1 or 4", add.uid, fds.size()),
+                Side::control);
+  }
+  ZdsPod pod{.uid = std::move(add.uid),
+             .workload = std::move(add.workload),
+             .netns = std::move(fds[0]),
+             .listeners = std::nullopt};
+  if (fds.size() == control::kZdsFdsWithListeners) {
+    pod.listeners.emplace(
+        std::array<Fd, 3>{std::move(fds[1]), std::move(fds[2]), std::move(fds[3])});
+  }
+  return pod;
+}
+
+}  // namespace culvert::proxy
