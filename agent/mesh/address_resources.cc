@@ -67,7 +67,8 @@ std::string first_label(const Labels& labels, std::initializer_list<const char*>
 
 // speaks_hbone: captured pods do, by our own knowledge or by their annotation, and those that say
 // that they tunnel themselves.
-bool speaks_hbone(const MeshOptions& options, const std::set<std::string>& enrolled, const Pod& pod) {
+bool speaks_hbone(const MeshOptions& options, const std::set<std::string>& enrolled,
+                  const Pod& pod) {
   if (pod.host_network) {
     return false;
   }
@@ -157,16 +158,16 @@ pb::Workload workload_of(const Objects& objects, const MeshOptions& options,
   to.set_canonical_name(first_label(
       pod.meta.labels, {"service.istio.io/canonical-name", "app.kubernetes.io/name", "app"},
       to.workload_name()));
-  to.set_canonical_revision(
-      first_label(pod.meta.labels,
-                  {"service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"},
-                  "latest"));
+  to.set_canonical_revision(first_label(
+      pod.meta.labels,
+      {"service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"}, "latest"));
   add_policies(objects, options, pod, to);
   to.set_status(pod.ready ? pb::HEALTHY : pb::UNHEALTHY);
   to.set_cluster_id(options.cluster_id);
   to.set_network_mode(pod.host_network ? pb::HOST_NETWORK : pb::STANDARD);
   add_services(services, to);
-  if (auto waypoint = find_waypoint(objects, options, "Pod", pod.meta, WaypointFor::workload, problems)) {
+  if (auto waypoint =
+          find_waypoint(objects, options, "Pod", pod.meta, WaypointFor::workload, problems)) {
     *to.mutable_waypoint() = std::move(*waypoint);
   }
   return to;
@@ -206,8 +207,8 @@ pb::Service service_of(const Objects& objects, const MeshOptions& options, const
   set_balancing(service, to);
   to.set_ip_families(families_of(service));
   to.set_canonical(true);  // the cluster's own Service outranks others that claim its hostname
-  if (auto waypoint =
-          find_waypoint(objects, options, "Service", service.meta, WaypointFor::service, problems)) {
+  if (auto waypoint = find_waypoint(objects, options, "Service", service.meta, WaypointFor::service,
+                                    problems)) {
     *to.mutable_waypoint() = std::move(*waypoint);
   }
   return to;

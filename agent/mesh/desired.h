@@ -34,8 +34,8 @@ struct LocalPod {
 };
 
 struct DesiredMesh {
-  Resources addresses;       // type.googleapis.com/istio.workload.Address
-  Resources authorizations;  // type.googleapis.com/istio.security.Authorization
+  Resources addresses;         // type.googleapis.com/istio.workload.Address
+  Resources authorizations;    // type.googleapis.com/istio.security.Authorization
   std::vector<LocalPod> pods;  // sorted by uid
 
   // local_pod finds one of `pods`; null if there is none. Borrowed from this object.

@@ -30,13 +30,17 @@ bool is_yaml_name(std::string_view name) {
          (name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json"));
 }
 
-std::int64_t nanoseconds(const timespec& time) { return time.tv_sec * kSecond + time.tv_nsec; }
+std::int64_t nanoseconds(const timespec& time) {
+  return time.tv_sec * kSecond + time.tv_nsec;
+}
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-std::string reason(int error) { return std::strerror(error); }
+std::string reason(int error) {
+  return std::strerror(error);
+}
 
 }  // namespace
 
@@ -55,8 +59,9 @@ Result<> FileSource::watch() {
   watch_ = ::inotify_add_watch(inotify_.get(), folder_.c_str(), kWatched | IN_ONLYDIR);
   if (watch_ < 0) {
     const int error = errno;
-    return fail(Errc::config, fmt::format("the source folder {} can't be watched: {}; create it or name another",
-                                          folder_, reason(error)));
+    return fail(Errc::config,
+                fmt::format("the source folder {} can't be watched: {}; create it or name another",
+                            folder_, reason(error)));
   }
   return {};
 }
@@ -84,9 +89,12 @@ std::vector<std::string> FileSource::list() {
   const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(folder_.c_str()));
   if (directory == nullptr) {
     folder_problems_.push_back(
-        {folder_, {}, fmt::format("the source folder {} can't be read: {}; create it again, until then what it held "
-                                  "stays in force",
-                                  folder_, reason(errno))});
+        {folder_,
+         {},
+         fmt::format(
+             "the source folder {} can't be read: {}; create it again, until then what it held "
+             "stays in force",
+             folder_, reason(errno))});
     for (const auto& [name, file] : files_) {
       names.push_back(name);
     }
@@ -100,8 +108,11 @@ std::vector<std::string> FileSource::list() {
   std::ranges::sort(names);
   if (names.size() > kFilesMax) {
     folder_problems_.push_back(
-        {folder_, {}, fmt::format("the source folder {} holds {} files and only the first {} are read; join some",
-                                  folder_, names.size(), kFilesMax)});
+        {folder_,
+         {},
+         fmt::format(
+             "the source folder {} holds {} files and only the first {} are read; join some",
+             folder_, names.size(), kFilesMax)});
     names.resize(kFilesMax);
   }
   return names;
@@ -142,7 +153,8 @@ bool FileSource::refresh(const std::string& name, File& file) {
     return changed;
   };
   if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
-    return set_problem(fmt::format("{}: it is no file that can be read; replace or remove it", name));
+    return set_problem(
+        fmt::format("{}: it is no file that can be read; replace or remove it", name));
   }
   const Stamp stamp{status.st_ino, status.st_size, nanoseconds(status.st_mtim)};
   if (stamp == file.stamp && !file.racy) {
@@ -153,24 +165,27 @@ bool FileSource::refresh(const std::string& name, File& file) {
   file.stamp = stamp;
   file.racy = nanoseconds(now) - stamp.mtime_ns < kRacyWindow;
   if (static_cast<std::size_t>(status.st_size) > kFileBytesMax) {
-    return set_problem(fmt::format("{}: it is over {} MiB; split it, until then what it held before stays in force",
-                                   name, kFileBytesMax >> 20));
+    return set_problem(fmt::format(
+        "{}: it is over {} MiB; split it, until then what it held before stays in force", name,
+        kFileBytesMax >> 20));
   }
   const auto text = read(path, static_cast<std::size_t>(status.st_size));
   if (!text) {
     file.stamp = {};  // look again next time
-    return set_problem(fmt::format("{}: {}; what it held before stays in force", name, text.error().context));
+    return set_problem(
+        fmt::format("{}: {}; what it held before stays in force", name, text.error().context));
   }
   auto fresh = read_yaml(name, *text);
   file.problems = std::move(fresh.problems);
   if (!fresh.broken) {
-    visit_tables(fresh.objects, file.objects, [&](const char* kind, auto& now_table, auto& old_table) {
-      for (auto& [key, object] : old_table) {
-        if (fresh.rejected.contains({kind, key})) {
-          now_table.try_emplace(key, std::move(object));
-        }
-      }
-    });
+    visit_tables(fresh.objects, file.objects,
+                 [&](const char* kind, auto& now_table, auto& old_table) {
+                   for (auto& [key, object] : old_table) {
+                     if (fresh.rejected.contains({kind, key})) {
+                       now_table.try_emplace(key, std::move(object));
+                     }
+                   }
+                 });
     file.objects = std::move(fresh.objects);
     file.read_well = true;
   }
@@ -211,8 +226,10 @@ void FileSource::merge() {
     problems_.insert(problems_.end(), file.problems.begin(), file.problems.end());
     if (file.objects.count() > left) {
       problems_.push_back(
-          {name, {}, fmt::format("{}: with it the folder holds over {} objects; it is left out, remove some",
-                                 name, kObjectsMax)});
+          {name,
+           {},
+           fmt::format("{}: with it the folder holds over {} objects; it is left out, remove some",
+                       name, kObjectsMax)});
       continue;
     }
     left -= file.objects.count();
@@ -220,7 +237,8 @@ void FileSource::merge() {
       for (const auto& [key, object] : table) {
         if (!all.insert_or_assign(key, object).second) {
           auto what = named(kind, key);
-          auto sentence = fmt::format("{}: {} is in an earlier file too; this one counts, remove the other", name, what);
+          auto sentence = fmt::format(
+              "{}: {} is in an earlier file too; this one counts, remove the other", name, what);
           problems_.push_back({name, std::move(what), std::move(sentence)});
         }
       }

@@ -1,5 +1,5 @@
-// FileSource: the objects in a folder of YAML files, and a descriptor that tells when to look again.
-// It owns no thread and never blocks but on the disk.
+// FileSource: the objects in a folder of YAML files, and a descriptor that tells when to look
+// again. It owns no thread and never blocks but on the disk.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -36,8 +36,8 @@ class FileSource {
   // should be replaced by rename: half a file may be valid YAML.
   bool rescan();
 
-  // Every *.yaml, *.yml and *.json of the folder itself, hidden ones left out, in order of names; of
-  // an object that is in two files the last one counts.
+  // Every *.yaml, *.yml and *.json of the folder itself, hidden ones left out, in order of names;
+  // of an object that is in two files the last one counts.
   const Objects& objects() const { return objects_; }
   const std::vector<Problem>& problems() const { return problems_; }
 

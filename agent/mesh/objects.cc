@@ -7,9 +7,8 @@ namespace culvert::mesh {
 
 std::size_t Objects::count() const {
   std::size_t total = 0;
-  visit_tables(*this, *this, [&](std::string_view, const auto& table, const auto&) {
-    total += table.size();
-  });
+  visit_tables(*this, *this,
+               [&](std::string_view, const auto& table, const auto&) { total += table.size(); });
   return total;
 }
 

@@ -46,11 +46,11 @@ struct Owner {
 
 struct Pod {
   Meta meta;
-  std::string node;                       // spec.nodeName; empty: not scheduled yet
-  std::string service_account;            // never empty
-  std::vector<IpAddress> ips;             // status.podIPs; empty: no sandbox yet
+  std::string node;                                  // spec.nodeName; empty: not scheduled yet
+  std::string service_account;                       // never empty
+  std::vector<IpAddress> ips;                        // status.podIPs; empty: no sandbox yet
   std::map<std::string, std::uint16_t> named_ports;  // of its containers, TCP only
-  std::optional<Owner> owner;             // its controller
+  std::optional<Owner> owner;                        // its controller
   bool host_network = false;
   bool finished = false;  // phase Succeeded or Failed: it will never serve again
   bool ready = false;     // the Ready condition; without one, phase Running or no phase
@@ -85,7 +85,7 @@ struct SliceEndpoint {
 
 struct EndpointSlice {
   Meta meta;
-  std::string service;  // label kubernetes.io/service-name
+  std::string service;                         // label kubernetes.io/service-name
   std::map<std::string, std::uint16_t> ports;  // port name → target port, TCP only
   std::vector<SliceEndpoint> endpoints;
 };
@@ -93,8 +93,8 @@ struct EndpointSlice {
 // AuthorizationPolicy is converted to its L4 form where it is read (policy_yaml.h).
 struct AuthorizationPolicy {
   Meta meta;
-  std::optional<Labels> selector;  // none: its whole namespace
-  bool ignored = false;            // for waypoints, or of an action that L4 does not have
+  std::optional<Labels> selector;     // none: its whole namespace
+  bool ignored = false;               // for waypoints, or of an action that L4 does not have
   istio::security::Authorization l4;  // everything but the scope
 };
 
@@ -111,7 +111,7 @@ struct PeerAuthentication {
 
 struct Gateway {
   Meta meta;
-  std::string class_name;                // spec.gatewayClassName
+  std::string class_name;              // spec.gatewayClassName
   std::vector<std::string> addresses;  // status.addresses: IPs or hostnames
 };
 

@@ -30,7 +30,9 @@ pb::Rule& add_plaintext_rule(pb::Authorization& policy) {
   return rule;
 }
 
-bool is_strict(Mode mode) { return mode == Mode::strict; }
+bool is_strict(Mode mode) {
+  return mode == Mode::strict;
+}
 
 // oldest prefers the one made first, as istiod does for two that claim the same place.
 void take_older(const PeerAuthentication*& best, const PeerAuthentication& candidate) {
@@ -48,7 +50,8 @@ void for_each_in(const Objects& objects, const std::string& ns, Visit visit) {
 }
 
 // namespace_is_strict is what a pod inherits from its mesh and its namespace.
-bool namespace_is_strict(const Objects& objects, const MeshOptions& options, const std::string& ns) {
+bool namespace_is_strict(const Objects& objects, const MeshOptions& options,
+                         const std::string& ns) {
   bool strict = false;
   for (const auto& place : {options.root_namespace, ns}) {
     const PeerAuthentication* chosen = nullptr;
@@ -97,13 +100,14 @@ pb::Authorization convert(const PeerAuthentication& peer, bool strict_base,
   return policy;
 }
 
-// any_unreadable: a PeerAuthentication of the pod's namespace or of the mesh may say STRICT in a way
-// that we can't read.
+// any_unreadable: a PeerAuthentication of the pod's namespace or of the mesh may say STRICT in a
+// way that we can't read.
 bool any_unreadable(const Objects& objects, const MeshOptions& options, const std::string& ns) {
   bool unreadable = false;
   for (const auto& place : {options.root_namespace, ns}) {
-    for_each_in(objects, place,
-                [&](const PeerAuthentication& peer) { unreadable = unreadable || peer.unreadable; });
+    for_each_in(objects, place, [&](const PeerAuthentication& peer) {
+      unreadable = unreadable || peer.unreadable;
+    });
   }
   return unreadable;
 }

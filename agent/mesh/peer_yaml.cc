@@ -40,7 +40,8 @@ void read_peer_authentication(ObjectReader& reader) {
   peer.selector = std::move(selector.labels);
   peer.unreadable = !selector.understood;
   for (const auto& [key, ignored] : text_map(spec)) {
-    peer.unreadable = peer.unreadable || (key != "mtls" && key != "selector" && key != "portLevelMtls");
+    peer.unreadable =
+        peer.unreadable || (key != "mtls" && key != "selector" && key != "portLevelMtls");
   }
   const auto ports = child(spec, "portLevelMtls");
   peer.unreadable = peer.unreadable || (ports.IsDefined() && !ports.IsMap() && !ports.IsNull());

@@ -89,18 +89,17 @@ struct Field {
 };
 
 constexpr std::array kSourceFields = {
-    Field{"principals", read_principal},        Field{"notPrincipals", read_principal, true},
-    Field{"namespaces", read_namespace_match},  Field{"notNamespaces", read_namespace_match, true},
-    Field{"ipBlocks", read_source_ip},          Field{"notIpBlocks", read_source_ip, true},
-    Field{"serviceAccounts", read_account},     Field{"notServiceAccounts", read_account, true},
-    Field{"requestPrincipals", nullptr},        Field{"notRequestPrincipals", nullptr},
-    Field{"remoteIpBlocks", nullptr},           Field{"notRemoteIpBlocks", nullptr},
+    Field{"principals", read_principal},       Field{"notPrincipals", read_principal, true},
+    Field{"namespaces", read_namespace_match}, Field{"notNamespaces", read_namespace_match, true},
+    Field{"ipBlocks", read_source_ip},         Field{"notIpBlocks", read_source_ip, true},
+    Field{"serviceAccounts", read_account},    Field{"notServiceAccounts", read_account, true},
+    Field{"requestPrincipals", nullptr},       Field{"notRequestPrincipals", nullptr},
+    Field{"remoteIpBlocks", nullptr},          Field{"notRemoteIpBlocks", nullptr},
 };
 constexpr std::array kOperationFields = {
-    Field{"ports", read_port}, Field{"notPorts", read_port, true},
-    Field{"hosts", nullptr},   Field{"notHosts", nullptr},
-    Field{"methods", nullptr}, Field{"notMethods", nullptr},
-    Field{"paths", nullptr},   Field{"notPaths", nullptr},
+    Field{"ports", read_port},  Field{"notPorts", read_port, true}, Field{"hosts", nullptr},
+    Field{"notHosts", nullptr}, Field{"methods", nullptr},          Field{"notMethods", nullptr},
+    Field{"paths", nullptr},    Field{"notPaths", nullptr},
 };
 constexpr std::array kConditions = {
     Field{"source.ip", read_source_ip},           Field{"source.namespace", read_namespace_match},
@@ -232,7 +231,8 @@ class RuleConverter {
   }
 
   std::vector<YAML::Node> list(const YAML::Node& node, std::string_view key) {
-    // The API server refuses an empty list here; what its author meant to allow is not to be guessed.
+    // The API server refuses an empty list here; what its author meant to allow is not to be
+    // guessed.
     if (node.IsDefined() && (!node.IsSequence() || node.size() == 0)) {
       bad(fmt::format("\"{}\" is no list, or an empty one", key));
     }
@@ -274,10 +274,12 @@ void read_rules(ObjectReader& reader, pb::Authorization& policy) {
 }
 
 void check_keys(ObjectReader& reader, pb::Authorization& policy) {
-  constexpr std::array kKnown = {"action", "rules", "selector", "targetRef", "targetRefs", "provider"};
+  constexpr std::array kKnown = {"action",    "rules",      "selector",
+                                 "targetRef", "targetRefs", "provider"};
   for (const auto& [key, ignored] : text_map(reader.spec())) {
     if (std::ranges::find(kKnown, key) == kKnown.end()) {
-      reader.problem(fmt::format("spec.{} is not known", key), "correct it, until then everything is denied");
+      reader.problem(fmt::format("spec.{} is not known", key),
+                     "correct it, until then everything is denied");
       deny_all(policy);
     }
   }
@@ -311,10 +313,12 @@ void read_authorization_policy(ObjectReader& reader) {
   const auto action = text(spec, "action");
   if (child(spec, "targetRefs").IsDefined() || child(spec, "targetRef").IsDefined()) {
     policy.ignored = true;
-    reader.problem("it is for a waypoint", "it is not enforced, connections to waypoints are refused as yet");
+    reader.problem("it is for a waypoint",
+                   "it is not enforced, connections to waypoints are refused as yet");
   } else if (action == "AUDIT" || action == "CUSTOM") {
     policy.ignored = true;
-    reader.problem(fmt::format("L4 has no action {}", action), "write ALLOW or DENY, until then it is ignored");
+    reader.problem(fmt::format("L4 has no action {}", action),
+                   "write ALLOW or DENY, until then it is ignored");
   } else if (!action.empty() && action != "ALLOW" && action != "DENY") {
     reader.problem(fmt::format("the action \"{}\" is not known", action),
                    "write ALLOW or DENY, until then everything is denied");

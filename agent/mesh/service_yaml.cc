@@ -55,16 +55,15 @@ void read_cluster_ips(ObjectReader& reader, Service& service) {
 
 Service::Distribution distribution_of(const ObjectReader& reader) {
   // Istio's annotation is the older form of the field, and stronger (wire-facts §2.2).
-  auto wanted = std::string(
-      text_of(reader.meta().annotations, "networking.istio.io/traffic-distribution"));
+  auto wanted =
+      std::string(text_of(reader.meta().annotations, "networking.istio.io/traffic-distribution"));
   if (wanted.empty()) {
     wanted = text(reader.spec(), "trafficDistribution");
   }
   if (wanted == "PreferClose" || wanted == "PreferSameZone") {
     return Service::Distribution::same_zone;
   }
-  return wanted == "PreferSameNode" ? Service::Distribution::same_node
-                                    : Service::Distribution::any;
+  return wanted == "PreferSameNode" ? Service::Distribution::same_node : Service::Distribution::any;
 }
 
 std::optional<SliceEndpoint> read_endpoint(ObjectReader& reader, const YAML::Node& node) {
@@ -114,7 +113,8 @@ void read_endpoint_slice(ObjectReader& reader) {
   slice.meta = reader.meta();
   slice.service = std::string(text_of(slice.meta.labels, "kubernetes.io/service-name"));
   if (slice.service.empty()) {
-    reader.reject("it has no label kubernetes.io/service-name", "name the service that it belongs to");
+    reader.reject("it has no label kubernetes.io/service-name",
+                  "name the service that it belongs to");
     return;
   }
   if (text(reader.root(), "addressType") == "FQDN") {

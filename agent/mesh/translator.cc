@@ -52,9 +52,9 @@ void add(const security::Authorization& policy, Resources& to) {
 
 security::Authorization with_scope(const AuthorizationPolicy& policy, const MeshOptions& options) {
   auto result = policy.l4;
-  result.set_scope(policy.selector                             ? security::WORKLOAD_SELECTOR
+  result.set_scope(policy.selector                            ? security::WORKLOAD_SELECTOR
                    : policy.meta.ns == options.root_namespace ? security::GLOBAL
-                                                               : security::NAMESPACE);
+                                                              : security::NAMESPACE);
   return result;
 }
 

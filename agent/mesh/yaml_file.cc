@@ -56,7 +56,11 @@ void read_document(std::string_view file, const YAML::Node& root, YamlFile& into
   }
   const auto kind = text(root, "kind");
   if (kind.empty()) {
-    report(into, file, "a document has no kind; write Kubernetes objects, each with apiVersion and kind");
+    report(into, file,
+           "a document has no kind; write Kubernetes objects, each with apiVersion and kind");
+  } else if (const auto list = child(root, "items");
+             kind.ends_with("List") && list.IsDefined() && !list.IsSequence()) {
+    report(into, file, "the items of a List are no list; write each with a dash, as kubectl does");
   } else if (kind.ends_with("List")) {
     for (const auto& item : items(child(root, "items"))) {
       read_object(file, item, into);
@@ -79,10 +83,11 @@ YamlFile read_yaml(std::string_view file, const std::string& text) {
   } catch (const YAML::Exception& error) {
     result = {};
     result.broken = true;
-    report(result, file,
-           fmt::format("line {}: {}; correct the YAML, until then what the file held before stays in "
-                       "force",
-                       error.mark.line + 1, error.msg));
+    report(
+        result, file,
+        fmt::format("line {}: {}; correct the YAML, until then what the file held before stays in "
+                    "force",
+                    error.mark.line + 1, error.msg));
   }
   return result;
 }

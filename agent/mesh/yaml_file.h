@@ -19,13 +19,13 @@ struct YamlFile {
   std::vector<Problem> problems;
   // Objects that can't be used as they are written: what they were before must stay in force.
   std::set<std::pair<std::string, ObjectKey>> rejected;  // kind, key
-  // The text as a whole is no YAML: `objects` holds nothing, and what the file held before must stay
-  // in force.
+  // The text as a whole is no YAML: `objects` holds nothing, and what the file held before must
+  // stay in force.
   bool broken = false;
 };
 
-// read_yaml reads `text`; `file` is its name for the problems. An object that can't be understood is
-// left out and reported; a policy is kept in the form that fails closed.
+// read_yaml reads `text`; `file` is its name for the problems. An object that can't be understood
+// is left out and reported; a policy is kept in the form that fails closed.
 YamlFile read_yaml(std::string_view file, const std::string& text);
 
 }  // namespace culvert::mesh

@@ -41,9 +41,13 @@ std::string text(const YAML::Node& node) {
   return node.IsDefined() && node.IsScalar() ? node.Scalar() : std::string();
 }
 
-std::string text(const YAML::Node& node, const std::string& key) { return text(child(node, key)); }
+std::string text(const YAML::Node& node, const std::string& key) {
+  return text(child(node, key));
+}
 
-bool is_true(const YAML::Node& node, const std::string& key) { return text(node, key) == "true"; }
+bool is_true(const YAML::Node& node, const std::string& key) {
+  return text(node, key) == "true";
+}
 
 std::vector<YAML::Node> items(const YAML::Node& node) {
   if (!node.IsDefined() || !node.IsSequence()) {
@@ -98,7 +102,7 @@ void ObjectReader::reject(std::string_view what, std::string_view next_step) {
 std::optional<IpAddress> ObjectReader::address(const std::string& text, std::string_view place) {
   const auto ip = IpAddress::parse(text);
   if (!ip) {
-    reject(fmt::format("{} has {}", place, ip.error().context), "correct it");
+    reject(fmt::format("{}: {}", place, ip.error().context), "correct it");
     return std::nullopt;
   }
   return *ip;

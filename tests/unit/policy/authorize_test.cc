@@ -15,7 +15,9 @@ namespace {
 ConnectionContext by_mtls() {
   return {SpiffeId{"cluster.local", "front", "web"}, ip("10.0.0.9"), at("10.0.0.1:8080")};
 }
-ConnectionContext by_plaintext() { return {std::nullopt, ip("10.0.0.9"), at("10.0.0.1:8080")}; }
+ConnectionContext by_plaintext() {
+  return {std::nullopt, ip("10.0.0.9"), at("10.0.0.1:8080")};
+}
 
 sec::StringMatch exact(const std::string& text) {
   sec::StringMatch match;
@@ -85,14 +87,17 @@ TEST_CASE("each field matches as the table says, with an identity and without on
       {"namespace suffix other", [](M& m) { *m.add_namespaces() = suffix("fr"); }, false, false},
       {"namespace presence", [](M& m) { *m.add_namespaces() = presence(); }, true, false},
       {"any of two namespaces",
-       [](M& m) { *m.add_namespaces() = exact("x"), *m.add_namespaces() = exact("front"); }, true, false},
+       [](M& m) { *m.add_namespaces() = exact("x"), *m.add_namespaces() = exact("front"); }, true,
+       false},
       {"not namespace", [](M& m) { *m.add_not_namespaces() = exact("front"); }, false, true},
       {"not other namespace", [](M& m) { *m.add_not_namespaces() = exact("back"); }, true, true},
       {"principal exact",
        [](M& m) { *m.add_principals() = exact("cluster.local/ns/front/sa/web"); }, true, false},
       {"principal with the scheme",
-       [](M& m) { *m.add_principals() = exact("spiffe://cluster.local/ns/front/sa/web"); }, false, false},
-      {"principal prefix", [](M& m) { *m.add_principals() = prefix("cluster.local/ns/front/"); }, true, false},
+       [](M& m) { *m.add_principals() = exact("spiffe://cluster.local/ns/front/sa/web"); }, false,
+       false},
+      {"principal prefix", [](M& m) { *m.add_principals() = prefix("cluster.local/ns/front/"); },
+       true, false},
       {"principal suffix", [](M& m) { *m.add_principals() = suffix("/sa/web"); }, true, false},
       {"principal presence", [](M& m) { *m.add_principals() = presence(); }, true, false},
       {"not principal presence is exactly plaintext",
@@ -100,21 +105,26 @@ TEST_CASE("each field matches as the table says, with an identity and without on
       {"account", [](M& m) { *m.add_service_accounts() = account("front", "web"); }, true, false},
       {"account of another namespace",
        [](M& m) { *m.add_service_accounts() = account("back", "web"); }, false, false},
-      {"not account", [](M& m) { *m.add_not_service_accounts() = account("front", "web"); }, false, true},
+      {"not account", [](M& m) { *m.add_not_service_accounts() = account("front", "web"); }, false,
+       true},
       {"source block", [](M& m) { *m.add_source_ips() = block("10.0.0.0", 24); }, true, true},
       {"source outside", [](M& m) { *m.add_source_ips() = block("10.0.1.0", 24); }, false, false},
-      {"source of the other family", [](M& m) { *m.add_source_ips() = block("::", 0); }, false, false},
+      {"source of the other family", [](M& m) { *m.add_source_ips() = block("::", 0); }, false,
+       false},
       {"not source", [](M& m) { *m.add_not_source_ips() = block("10.0.0.9", 32); }, false, false},
       {"destination", [](M& m) { *m.add_destination_ips() = block("10.0.0.1", 32); }, true, true},
-      {"not destination", [](M& m) { *m.add_not_destination_ips() = block("10.0.0.0", 8); }, false, false},
+      {"not destination", [](M& m) { *m.add_not_destination_ips() = block("10.0.0.0", 8); }, false,
+       false},
       {"port", [](M& m) { m.add_destination_ports(8080); }, true, true},
       {"other port", [](M& m) { m.add_destination_ports(80); }, false, false},
       {"not port", [](M& m) { m.add_not_destination_ports(8080); }, false, false},
       {"not other port", [](M& m) { m.add_not_destination_ports(80); }, true, true},
       {"fields are ANDed",
-       [](M& m) { *m.add_namespaces() = exact("front"), m.add_destination_ports(80); }, false, false},
+       [](M& m) { *m.add_namespaces() = exact("front"), m.add_destination_ports(80); }, false,
+       false},
       {"positive and negative are ANDed",
-       [](M& m) { *m.add_namespaces() = prefix("f"), *m.add_not_namespaces() = exact("front"); }, false, false},
+       [](M& m) { *m.add_namespaces() = prefix("f"), *m.add_not_namespaces() = exact("front"); },
+       false, false},
       {"a match without any list matches nothing", [](M&) {}, false, false},
   };
   for (const auto& row : rows) {
@@ -146,8 +156,12 @@ TEST_CASE("a rule without clauses and a clause without matches match everything"
   SmallMesh mesh;
   mesh.put(pod("a", "10.0.0.1"));
   auto open = policy("open", sec::ALLOW);
-  SUBCASE("rule") { open.add_rules(); }
-  SUBCASE("clause") { open.add_rules()->add_clauses(); }
+  SUBCASE("rule") {
+    open.add_rules();
+  }
+  SUBCASE("clause") {
+    open.add_rules()->add_clauses();
+  }
   mesh.put(open);
   const auto verdict = authorize(*mesh.snapshot(), *mesh.get("a"), by_plaintext());
   CHECK(verdict.allow);
@@ -207,7 +221,9 @@ TEST_CASE("a policy applies by its scope: mesh, namespace, or the workloads that
   mesh.put(pod("a", "10.0.0.1"));
   auto deny = policy("shut", sec::DENY);
   deny.add_rules();
-  const auto is_allowed = [&] { return authorize(*mesh.snapshot(), *mesh.get("a"), by_mtls()).allow; };
+  const auto is_allowed = [&] {
+    return authorize(*mesh.snapshot(), *mesh.get("a"), by_mtls()).allow;
+  };
   SUBCASE("of its namespace") {
     mesh.put(deny);
     CHECK_FALSE(is_allowed());

@@ -27,7 +27,8 @@ struct Fixture {
     mesh.put(endpoint("far", "10.0.0.3", "n3", "z9", "r9"));
     mesh.put(web);
   }
-  static wl::Workload placed(wl::Workload workload, const char* node, const char* zone, const char* region) {
+  static wl::Workload placed(wl::Workload workload, const char* node, const char* zone,
+                             const char* region) {
     workload.set_node(node);
     workload.mutable_locality()->set_zone(zone);
     workload.mutable_locality()->set_region(region);
@@ -108,14 +109,16 @@ TEST_CASE_FIXTURE(Fixture, "FAILOVER takes the best rank that is there") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "FAILOVER counts leading matches only") {
-  mesh.put(endpoint("zone-only", "10.0.0.4", "n4", "z1", "r9"));  // ZONE without REGION counts nothing
+  mesh.put(
+      endpoint("zone-only", "10.0.0.4", "n4", "z1", "r9"));  // ZONE without REGION counts nothing
   mesh.remove(uid("near"));
   mesh.remove(uid("zone"));
   balance(LB::FAILOVER, {LB::REGION, LB::ZONE});
   CHECK(names(draws()) == Names{"far", "zone-only"});
 }
 
-TEST_CASE_FIXTURE(Fixture, "NETWORK first: the same network outranks all, another still gets ranked") {
+TEST_CASE_FIXTURE(Fixture,
+                  "NETWORK first: the same network outranks all, another still gets ranked") {
   auto other = endpoint("other-net", "10.0.0.1", "n1", "z1", "r1");
   other.set_network("other");
   mesh.put(other);
@@ -131,7 +134,8 @@ TEST_CASE_FIXTURE(Fixture, "NETWORK first: the same network outranks all, anothe
 }
 
 TEST_CASE_FIXTURE(Fixture, "unhealthy endpoints serve only where the service says so") {
-  for (const auto& [name, address] : {std::pair{"near", "10.0.0.1"}, {"zone", "10.0.0.2"}, {"far", "10.0.0.3"}}) {
+  for (const auto& [name, address] :
+       {std::pair{"near", "10.0.0.1"}, {"zone", "10.0.0.2"}, {"far", "10.0.0.3"}}) {
     auto sick = endpoint(name, address, "n", "z", "r");
     sick.set_status(wl::UNHEALTHY);
     mesh.put(sick);

@@ -131,7 +131,8 @@ TEST_CASE("only a weight over zero makes a weighted waypoint count") {
 }
 
 TEST_CASE("bytes that are no address are refused") {
-  CHECK(decode_address(as_bytes("\xff")).error().context == "the bytes are no istio.workload.Address");
+  CHECK(decode_address(as_bytes("\xff")).error().context ==
+        "the bytes are no istio.workload.Address");
   CHECK(decode_address({}).error().context == "an address is neither a workload nor a service");
   wl::Service nameless;
   CHECK(decode(nameless).error().context == "a service has no namespace or no hostname");

@@ -37,7 +37,8 @@ void append_unknown(Message& message) {
   REQUIRE(message.MergeFromString(field));
 }
 
-TEST_CASE("each undecodable part makes an ALLOW match nothing and a DENY everything it could have") {
+TEST_CASE(
+    "each undecodable part makes an ALLOW match nothing and a DENY everything it could have") {
   using M = sec::Match;
   struct Row {
     const char* what;
@@ -83,7 +84,8 @@ TEST_CASE("what a DENY could still decode goes on to constrain it") {
   auto& match = *message.add_rules()->add_clauses()->add_matches();
   match.add_namespaces();  // undecodable
   match.add_destination_ports(80);
-  CHECK_FALSE(matches(decode(message).policy, connection()));  // port 8080 it could not have matched
+  CHECK_FALSE(
+      matches(decode(message).policy, connection()));  // port 8080 it could not have matched
   match.set_destination_ports(0, 8080);
   CHECK(matches(decode(message).policy, connection()));
   match.add_not_source_ips()->set_address(octets("10.0.0.9"));
@@ -97,8 +99,9 @@ TEST_CASE("a good rule of an ALLOW stays in force beside a bad one") {
   message.add_rules()->add_clauses()->add_matches()->add_namespaces()->set_exact("front");
   const auto decoded = decode(message);
   CHECK(matches(decoded.policy, connection()));
-  CHECK(decoded.problems == std::vector<std::string>{"rule 1: a string match is of no kind that is known here; "
-                                                     "it matches nothing"});
+  CHECK(decoded.problems ==
+        std::vector<std::string>{"rule 1: a string match is of no kind that is known here; "
+                                 "it matches nothing"});
 }
 
 TEST_CASE("an unknown field of a rule or a clause fails closed as well") {

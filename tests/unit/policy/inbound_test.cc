@@ -31,8 +31,9 @@ TEST_CASE("an authority is an address or a hostname with a port, and nothing els
   CHECK(std::get<HostPort>(*parse_authority("web.shop.svc.cluster.local:80")) ==
         HostPort{"web.shop.svc.cluster.local", 80});
   const std::string long_name = std::string(300, 'a') + ":80";
-  for (const std::string bad : {"", ":80", "web", "web:", "web:0", "web:65536", "web:8x", "fd00::1:80", "a/b:80",
-                                "a b:80", "user@web:80", "http://web:80", "web:80\r\n", long_name.c_str()}) {
+  for (const std::string bad :
+       {"", ":80", "web", "web:", "web:0", "web:65536", "web:8x", "fd00::1:80", "a/b:80", "a b:80",
+        "user@web:80", "http://web:80", "web:80\r\n", long_name.c_str()}) {
     CAPTURE(bad);
     const auto parsed = parse_authority(bad);
     REQUIRE_FALSE(parsed.has_value());
@@ -59,9 +60,10 @@ TEST_CASE_FIXTURE(Fixture, "a hostname leads to our own address at the port that
   CHECK(found->service->name == "web");
 }
 
-TEST_CASE_FIXTURE(Fixture, "an unknown hostname, an unknown port and the proxy's own ports are unavailable") {
-  for (const auto* bad : {"nobody.shop.svc.cluster.local:80", "web.shop.svc.cluster.local:81", "10.0.0.1:15008",
-                          "10.0.0.1:15001", "10.0.0.1:15006"}) {
+TEST_CASE_FIXTURE(
+    Fixture, "an unknown hostname, an unknown port and the proxy's own ports are unavailable") {
+  for (const auto* bad : {"nobody.shop.svc.cluster.local:80", "web.shop.svc.cluster.local:81",
+                          "10.0.0.1:15008", "10.0.0.1:15001", "10.0.0.1:15006"}) {
     CAPTURE(bad);
     CHECK(target(bad).error().code == Errc::unavailable);
   }
@@ -84,7 +86,8 @@ TEST_CASE_FIXTURE(Fixture, "a waypoint accepts the addresses of those behind it"
   CHECK(target("10.0.0.2:80")->address == at("10.0.0.1:80"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "an application tunnel takes every address to its own port; PROXY is refused as yet") {
+TEST_CASE_FIXTURE(
+    Fixture, "an application tunnel takes every address to its own port; PROXY is refused as yet") {
   auto a = pod("a", "10.0.0.1");
   a.mutable_application_tunnel()->set_port(15088);
   mesh.put(a);
@@ -94,7 +97,9 @@ TEST_CASE_FIXTURE(Fixture, "an application tunnel takes every address to its own
   CHECK(target("10.96.0.1:80").error().code == Errc::unavailable);
 }
 
-TEST_CASE_FIXTURE(Fixture, "telemetry names the forwarded service if we serve it, else the first that maps the port") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "telemetry names the forwarded service if we serve it, else the first that maps the port") {
   const auto s = mesh.snapshot();
   const auto a = mesh.get("a");
   CHECK(destination_service(*s, *a, 8081, "")->name == "web");

@@ -25,7 +25,9 @@ void behind_waypoint(auto& message) {
   message.mutable_waypoint()->mutable_hostname()->set_hostname("wp.shop.svc.cluster.local");
 }
 
-TEST_CASE_FIXTURE(Fixture, "a captured workload is reached by HBONE at its own port and must prove its identity") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "a captured workload is reached by HBONE at its own port and must prove its identity") {
   mesh.put(pod("a", "10.0.0.1"));
   const auto r = to("10.0.0.1:8080");
   CHECK(r.kind == RouteKind::hbone);
@@ -37,7 +39,9 @@ TEST_CASE_FIXTURE(Fixture, "a captured workload is reached by HBONE at its own p
   CHECK(r.service == nullptr);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a service address leads to an endpoint at the target port; service names count as identities") {
+TEST_CASE_FIXTURE(Fixture,
+                  "a service address leads to an endpoint at the target port; service names count "
+                  "as identities") {
   auto a = pod("a", "10.0.0.1");
   serve(a, "web");
   mesh.put(a);
@@ -48,7 +52,8 @@ TEST_CASE_FIXTURE(Fixture, "a service address leads to an endpoint at the target
   CHECK(r.kind == RouteKind::hbone);
   CHECK(r.authority == "10.0.0.1:8080");
   CHECK(to_string(r.address) == "10.0.0.1:15008");
-  CHECK(r.expected == std::vector{SpiffeId{"cluster.local", "shop", "a"}, SpiffeId{"td", "x", "y"}});
+  CHECK(r.expected ==
+        std::vector{SpiffeId{"cluster.local", "shop", "a"}, SpiffeId{"td", "x", "y"}});
   CHECK(r.service->name == "web");
 }
 
@@ -95,7 +100,8 @@ TEST_CASE_FIXTURE(Fixture, "a service without a usable endpoint refuses and says
   const auto none = to("10.96.0.1:80");
   CHECK(none.kind == RouteKind::no_endpoint);
   CHECK(none.message ==
-        "service shop/web.shop.svc.cluster.local has no healthy endpoint for port 80; look at its pods");
+        "service shop/web.shop.svc.cluster.local has no healthy endpoint for port 80; look at its "
+        "pods");
   CHECK(none.service->name == "web");
   CHECK(to("10.96.0.1:81").message ==
         "service shop/web.shop.svc.cluster.local has no port 81; call one that it declares");
@@ -107,7 +113,9 @@ TEST_CASE_FIXTURE(Fixture, "a waypoint is never bypassed") {
   SUBCASE("of a service") {
     mesh.put(a);
     auto web = service("web", "10.96.0.1");
-    SUBCASE("plain") { behind_waypoint(web); }
+    SUBCASE("plain") {
+      behind_waypoint(web);
+    }
     SUBCASE("weighted") {
       auto& weighted = *web.add_weighted_waypoints();
       weighted.mutable_destination()->mutable_hostname()->set_namespace_("shop");
@@ -122,8 +130,9 @@ TEST_CASE_FIXTURE(Fixture, "a waypoint is never bypassed") {
     const auto r = to("10.96.0.1:80");
     CHECK(r.kind == RouteKind::needs_waypoint);
     CHECK(is_refused(r.kind));
-    CHECK(r.message.starts_with("service shop/web.shop.svc.cluster.local is behind waypoint "
-                                "shop/wp.shop.svc.cluster.local, and waypoints are not supported yet"));
+    CHECK(r.message.starts_with(
+        "service shop/web.shop.svc.cluster.local is behind waypoint "
+        "shop/wp.shop.svc.cluster.local, and waypoints are not supported yet"));
   }
   SUBCASE("of a workload") {
     behind_waypoint(a);
@@ -156,9 +165,11 @@ TEST_CASE_FIXTURE(Fixture, "an endpoint of another network refuses") {
   CHECK(r.message.contains("is on network \"other\""));
 }
 
-TEST_CASE_FIXTURE(Fixture, "the proxy's own ports refuse at loopback and at the pod's own address only") {
+TEST_CASE_FIXTURE(Fixture,
+                  "the proxy's own ports refuse at loopback and at the pod's own address only") {
   mesh.put(pod("a", "10.0.0.1"));
-  for (const auto* own : {"127.0.0.1:15001", "127.0.0.1:15006", "127.0.0.1:15008", "[::1]:15008", "10.0.0.9:15001"}) {
+  for (const auto* own :
+       {"127.0.0.1:15001", "127.0.0.1:15006", "127.0.0.1:15008", "[::1]:15008", "10.0.0.9:15001"}) {
     CAPTURE(own);
     CHECK(to(own).kind == RouteKind::own_port);
   }
@@ -166,7 +177,8 @@ TEST_CASE_FIXTURE(Fixture, "the proxy's own ports refuse at loopback and at the 
   CHECK(to("10.0.0.1:15008").kind == RouteKind::hbone);  // the other side refuses it
 }
 
-TEST_CASE_FIXTURE(Fixture, "an address that is both a VIP and a workload's is the service's; a block is not") {
+TEST_CASE_FIXTURE(
+    Fixture, "an address that is both a VIP and a workload's is the service's; a block is not") {
   auto a = pod("a", "10.0.0.1");
   serve(a, "web");
   mesh.put(a);

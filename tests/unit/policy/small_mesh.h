@@ -14,10 +14,18 @@ namespace culvert::policy {
 namespace wl = istio::workload;
 namespace sec = istio::security;
 
-inline IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
-inline SocketAddress at(std::string_view text) { return *SocketAddress::parse(text); }
-inline std::string octets(std::string_view text) { return std::string(as_text(ip(text).octets())); }
-inline std::string uid(const std::string& name) { return "Kubernetes//Pod/shop/" + name; }
+inline IpAddress ip(std::string_view text) {
+  return *IpAddress::parse(text);
+}
+inline SocketAddress at(std::string_view text) {
+  return *SocketAddress::parse(text);
+}
+inline std::string octets(std::string_view text) {
+  return std::string(as_text(ip(text).octets()));
+}
+inline std::string uid(const std::string& name) {
+  return "Kubernetes//Pod/shop/" + name;
+}
 
 // pod makes a captured pod of namespace shop with service account `name`.
 inline wl::Workload pod(const std::string& name, const std::string& address) {
@@ -36,12 +44,14 @@ inline wl::Workload pod(const std::string& name, const std::string& address) {
 // serve makes `workload` an endpoint of the service, at its own target port if one is given.
 inline void serve(wl::Workload& workload, const std::string& service, std::uint32_t port = 80,
                   std::uint32_t target = 8080) {
-  auto& entry = *(*workload.mutable_services())["shop/" + service + ".shop.svc.cluster.local"].add_ports();
+  auto& entry =
+      *(*workload.mutable_services())["shop/" + service + ".shop.svc.cluster.local"].add_ports();
   entry.set_service_port(port);
   entry.set_target_port(target);
 }
 
-inline wl::Service service(const std::string& name, const std::string& vip, std::uint32_t port = 80) {
+inline wl::Service service(const std::string& name, const std::string& vip,
+                           std::uint32_t port = 80) {
   wl::Service result;
   result.set_name(name);
   result.set_namespace_("shop");

@@ -9,7 +9,8 @@
 namespace culvert::policy {
 namespace {
 
-TEST_CASE("a workload is found by uid, by address within its network, and as the pod that ZDS names") {
+TEST_CASE(
+    "a workload is found by uid, by address within its network, and as the pod that ZDS names") {
   SmallMesh mesh;
   auto a = pod("a", "10.0.0.1");
   a.add_addresses(octets("fd00::1"));
@@ -37,7 +38,8 @@ TEST_CASE("a pod of the host network is not found by its node's address") {
   CHECK(mesh.get("a") != nullptr);
 }
 
-TEST_CASE("of two workloads with one address the captured pod wins, and the other is back when it goes") {
+TEST_CASE(
+    "of two workloads with one address the captured pod wins, and the other is back when it goes") {
   SmallMesh mesh;
   auto entry = pod("vm", "10.0.0.1");
   entry.set_uid("Kubernetes/networking.istio.io/WorkloadEntry/shop/vm");
@@ -76,13 +78,19 @@ TEST_CASE("endpoints wait for a service that is not known yet and outlive its re
   serve(a, "web");
   mesh.put(a);
   mesh.put(service("web", "10.96.0.1"));
-  CHECK(mesh.snapshot()->endpoints(*mesh.snapshot()->service_by_key("shop/web.shop.svc.cluster.local")).size() == 1);
+  CHECK(mesh.snapshot()
+            ->endpoints(*mesh.snapshot()->service_by_key("shop/web.shop.svc.cluster.local"))
+            .size() == 1);
   mesh.remove("shop/web.shop.svc.cluster.local");
   CHECK(mesh.snapshot()->service_by_key("shop/web.shop.svc.cluster.local") == nullptr);
   mesh.put(service("web", "10.96.0.1"));
-  CHECK(mesh.snapshot()->endpoints(*mesh.snapshot()->service_by_key("shop/web.shop.svc.cluster.local")).size() == 1);
+  CHECK(mesh.snapshot()
+            ->endpoints(*mesh.snapshot()->service_by_key("shop/web.shop.svc.cluster.local"))
+            .size() == 1);
   mesh.remove(uid("a"));
-  CHECK(mesh.snapshot()->endpoints(*mesh.snapshot()->service_by_key("shop/web.shop.svc.cluster.local")).empty());
+  CHECK(mesh.snapshot()
+            ->endpoints(*mesh.snapshot()->service_by_key("shop/web.shop.svc.cluster.local"))
+            .empty());
 }
 
 TEST_CASE("a workload that is sent twice in one push is one endpoint") {
@@ -95,7 +103,8 @@ TEST_CASE("a workload that is sent twice in one push is one endpoint") {
     serve(*message.mutable_workload(), "web");
     bytes.push_back(message.SerializeAsString());
   }
-  const std::vector<ResourceBytes> push{{uid("a"), as_bytes(bytes[0])}, {uid("a"), as_bytes(bytes[1])}};
+  const std::vector<ResourceBytes> push{{uid("a"), as_bytes(bytes[0])},
+                                        {uid("a"), as_bytes(bytes[1])}};
   CHECK(mesh.store.apply_addresses(push, {}).empty());
   const auto s = mesh.snapshot();
   const auto& endpoints = s->endpoints(*s->service_by_key("shop/web.shop.svc.cluster.local"));
@@ -151,7 +160,8 @@ TEST_CASE("a snapshot does not change and nothing new gives the same one") {
   CHECK(mesh.get("a") == nullptr);
 }
 
-TEST_CASE("the policy generation grows with policies and with the lists of them, and with nothing else") {
+TEST_CASE(
+    "the policy generation grows with policies and with the lists of them, and with nothing else") {
   SmallMesh mesh;
   const auto generation = [&] { return mesh.snapshot()->policy_generation(); };
   const auto start = generation();
@@ -174,7 +184,8 @@ TEST_CASE("the policy generation grows with policies and with the lists of them,
   CHECK(generation() > settled);
 }
 
-TEST_CASE("a bad resource is reported by name and leaves its former version and the others in force") {
+TEST_CASE(
+    "a bad resource is reported by name and leaves its former version and the others in force") {
   SmallMesh mesh;
   mesh.put(pod("a", "10.0.0.1"));
   auto bad = pod("a", "10.0.0.9");

@@ -15,7 +15,8 @@ struct Subject {
   std::string principal;  // "" when plaintext, which no field matches
 };
 
-// field combines the two lists of a field: any of the positive (or none given), none of the negative.
+// field combines the two lists of a field: any of the positive (or none given), none of the
+// negative.
 template <class Item, class Test>
 bool field(const std::vector<Item>& positive, const std::vector<Item>& negative, Test test) {
   return (positive.empty() || std::ranges::any_of(positive, test)) &&

@@ -21,11 +21,12 @@ std::optional<std::uint16_t> target_port(const Service& service, const Workload&
                                          std::uint16_t service_port);
 
 // select_endpoint picks one endpoint at random, weighted by capacity, among those that are healthy
-// (or all, if the service allows unhealthy ones), serve the port, and are permitted by the service's
-// load balancing for the client `source`. None if there is no such endpoint. One pass over the
-// endpoints, no allocation.
+// (or all, if the service allows unhealthy ones), serve the port, and are permitted by the
+// service's load balancing for the client `source`. None if there is no such endpoint. One pass
+// over the endpoints, no allocation.
 std::optional<Endpoint> select_endpoint(const Snapshot& snapshot, const Service& service,
-                                        const Workload& source, std::uint16_t service_port, Rng& rng);
+                                        const Workload& source, std::uint16_t service_port,
+                                        Rng& rng);
 
 // address_of picks the address at which to reach `workload`: `wanted` itself if it has it, else one
 // that `families` permits, of the family of `wanted` if possible. None if it has no such address.

@@ -69,8 +69,8 @@ Result<TunnelProtocol> protocol_of(pb::TunnelProtocol protocol) {
     case pb::NONE: return TunnelProtocol::tcp;
     case pb::HBONE: return TunnelProtocol::hbone;
     default:
-      return fail(Errc::protocol, fmt::format("tunnel protocol {} is not known here",
-                                              static_cast<int>(protocol)));
+      return fail(Errc::protocol,
+                  fmt::format("tunnel protocol {} is not known here", static_cast<int>(protocol)));
   }
 }
 
@@ -91,7 +91,8 @@ Result<Scope> scope_of(int scope) {
     case pb::LoadBalancing::NODE: return Scope::node;
     case pb::LoadBalancing::CLUSTER: return Scope::cluster;
     case pb::LoadBalancing::NETWORK: return Scope::network;
-    default: return fail(Errc::protocol, fmt::format("routing preference {} is not known here", scope));
+    default:
+      return fail(Errc::protocol, fmt::format("routing preference {} is not known here", scope));
   }
 }
 

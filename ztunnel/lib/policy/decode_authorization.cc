@@ -25,7 +25,8 @@ constexpr Fields kRuleFields{"rule", 1, 1};
 constexpr Fields kClauseFields{"clause", 2, 2};
 constexpr Fields kMatchFields{"match", 1, 13};
 
-// The lite runtime keeps unknown fields but does not show them, so the message's own bytes are read.
+// The lite runtime keeps unknown fields but does not show them, so the message's own bytes are
+// read.
 bool has_only(const Fields& fields, const google::protobuf::MessageLite& message) {
   using google::protobuf::internal::WireFormatLite;
   const auto bytes = message.SerializeAsString();
@@ -58,7 +59,8 @@ class Decoder {
         matches.push_back(this->match(match));
       }
       if (!known) {
-        matches.clear();  // an alternative that is not known may match anything: an empty clause does
+        matches
+            .clear();  // an alternative that is not known may match anything: an empty clause does
       }
       to.clauses.push_back(std::move(matches));
     }
@@ -158,8 +160,9 @@ class Decoder {
 
   void problem(std::string_view sentence) {
     bad_ = true;
-    problems_.push_back(fmt::format("{}: {}; it {}", where_, sentence,
-                                    deny_ ? "matches everything it could have" : "matches nothing"));
+    problems_.push_back(
+        fmt::format("{}: {}; it {}", where_, sentence,
+                    deny_ ? "matches everything it could have" : "matches nothing"));
   }
 
   bool deny_;

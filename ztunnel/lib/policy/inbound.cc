@@ -25,7 +25,8 @@ bool relays_for(const Snapshot& snapshot, const Workload& own, const IpAddress& 
     return service->waypoint && is_waypoint(snapshot, *service->waypoint, own);
   }
   const auto workload = snapshot.workload_by_ip(own.network, authority);
-  return workload != nullptr && workload->waypoint && is_waypoint(snapshot, *workload->waypoint, own);
+  return workload != nullptr && workload->waypoint &&
+         is_waypoint(snapshot, *workload->waypoint, own);
 }
 
 // next_port is the application's port for what the peer asked for, before any application tunnel.
@@ -34,7 +35,8 @@ Result<std::pair<std::uint16_t, ServicePtr>> next_port(const Snapshot& snapshot,
                                                        const Authority& authority) {
   using Answer = std::pair<std::uint16_t, ServicePtr>;
   if (const auto* address = std::get_if<SocketAddress>(&authority)) {
-    if (address->ip != local && !own.application_tunnel && !relays_for(snapshot, own, address->ip)) {
+    if (address->ip != local && !own.application_tunnel &&
+        !relays_for(snapshot, own, address->ip)) {
       return fail(Errc::protocol,
                   fmt::format("the authority {} is not the address {} at which the tunnel ended",
                               to_string(*address), to_string(local)),
@@ -87,13 +89,15 @@ Result<InboundTarget> inbound_target(const Snapshot& snapshot, const Workload& o
   auto& [port, service] = next;
   if (own.application_tunnel) {
     if (own.application_tunnel->proxy_protocol) {
-      return fail(Errc::unavailable,
-                  fmt::format("workload {} wants the PROXY protocol, which is not supported yet", own.uid));
+      return fail(
+          Errc::unavailable,
+          fmt::format("workload {} wants the PROXY protocol, which is not supported yet", own.uid));
     }
     port = own.application_tunnel->port != 0 ? own.application_tunnel->port : port;
   }
   if (is_own_port(port)) {
-    return fail(Errc::unavailable, fmt::format("port {} is the mesh's own and carries no application", port),
+    return fail(Errc::unavailable,
+                fmt::format("port {} is the mesh's own and carries no application", port),
                 Side::downstream);
   }
   return InboundTarget{{local, port}, std::move(service)};

@@ -38,7 +38,8 @@ Result<InboundTarget> inbound_target(const Snapshot& snapshot, const Workload& o
                                      const IpAddress& local, const Authority& authority);
 
 // destination_service names the service of an inbound connection for telemetry: the one of
-// `forwarded_host` if `own` serves it, else the first of its services that maps to `port`. May be null.
+// `forwarded_host` if `own` serves it, else the first of its services that maps to `port`. May be
+// null.
 ServicePtr destination_service(const Snapshot& snapshot, const Workload& own, std::uint16_t port,
                                std::string_view forwarded_host);
 

@@ -67,11 +67,10 @@ std::string waypoint_of(const Service& service) {
 }
 
 Route needs_waypoint(WorkloadPtr workload, ServicePtr service) {
-  auto message =
-      service != nullptr
-          ? fmt::format("service {} is behind waypoint {}", service->key(), waypoint_of(*service))
-          : fmt::format("workload {} is behind waypoint {}", workload->uid,
-                        to_string(*workload->waypoint));
+  auto message = service != nullptr ? fmt::format("service {} is behind waypoint {}",
+                                                  service->key(), waypoint_of(*service))
+                                    : fmt::format("workload {} is behind waypoint {}",
+                                                  workload->uid, to_string(*workload->waypoint));
   message +=
       ", and waypoints are not supported yet; remove the label "
       "istio.io/use-waypoint to connect without one";
@@ -105,8 +104,8 @@ Route to_service(const Snapshot& snapshot, ServicePtr service, const Workload& s
   const auto ip = address_of(*workload, destination.ip, service->ip_families);
   if (!ip) {
     auto message = fmt::format(
-        "workload {} of service {} has no address that the service permits; give it one", workload->uid,
-        service->key());
+        "workload {} of service {} has no address that the service permits; give it one",
+        workload->uid, service->key());
     return refused(RouteKind::no_endpoint, workload, std::move(service), std::move(message));
   }
   return to_workload(workload, std::move(service), {*ip, endpoint->port});

@@ -49,7 +49,7 @@ struct Service {
   std::string hostname;
   std::vector<NetworkAddress> vips;
   std::vector<CidrVip> cidr_vips;
-  PortMap ports;                             // a target of 0: the endpoint's own map decides
+  PortMap ports;                            // a target of 0: the endpoint's own map decides
   std::vector<SpiffeId> subject_alt_names;  // identities that any endpoint may prove
   std::optional<GatewayAddress> waypoint;
   std::vector<WeightedWaypoint> weighted_waypoints;

@@ -63,17 +63,10 @@ std::string slashed(std::string_view a, std::string_view b) {
 }  // namespace
 
 MeshIndex MeshIndex::share() {
-  return {workloads.share(),
-          workloads_by_ip.share(),
-          workloads_by_pod.share(),
-          services.share(),
-          services_by_vip.share(),
-          services_by_hostname.share(),
-          endpoints.share(),
-          cidr_services,
-          authorizations.share(),
-          namespace_policies.share(),
-          global_policies};
+  return {workloads.share(),          workloads_by_ip.share(), workloads_by_pod.share(),
+          services.share(),           services_by_vip.share(), services_by_hostname.share(),
+          endpoints.share(),          cidr_services,           authorizations.share(),
+          namespace_policies.share(), global_policies};
 }
 
 WorkloadPtr Snapshot::workload(std::string_view uid) const {

@@ -1,5 +1,5 @@
-// Snapshot: the whole mesh at one moment, immutable. Workers hold a shared_ptr to the newest one and
-// look at nothing else; the Store (store.h) makes them on the control thread.
+// Snapshot: the whole mesh at one moment, immutable. Workers hold a shared_ptr to the newest one
+// and look at nothing else; the Store (store.h) makes them on the control thread.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,7 +16,8 @@
 
 namespace culvert::policy {
 
-// MeshIndex is every table of the mesh; all of it is shared between snapshots. Only Store writes it.
+// MeshIndex is every table of the mesh; all of it is shared between snapshots. Only Store writes
+// it.
 struct MeshIndex {
   template <class Value>
   using ByText = SharedMap<std::string, Value, TextHash>;
@@ -26,16 +27,16 @@ struct MeshIndex {
   using Services = std::vector<ServicePtr>;
   using Policies = std::vector<AuthorizationPtr>;
 
-  ByText<WorkloadPtr> workloads;                        // by uid
-  ByAddress<Workloads> workloads_by_ip;                 // the one that wins a conflict first
-  ByText<Workloads> workloads_by_pod;                   // by "namespace/name/service account"
-  ByText<ServicePtr> services;                          // by "namespace/hostname"
+  ByText<WorkloadPtr> workloads;         // by uid
+  ByAddress<Workloads> workloads_by_ip;  // the one that wins a conflict first
+  ByText<Workloads> workloads_by_pod;    // by "namespace/name/service account"
+  ByText<ServicePtr> services;           // by "namespace/hostname"
   ByAddress<Services> services_by_vip;
   ByText<Services> services_by_hostname;
-  ByText<std::shared_ptr<const Workloads>> endpoints;   // by "namespace/hostname", known or not yet
-  std::shared_ptr<const Services> cidr_services;        // the few that own blocks of addresses
-  ByText<AuthorizationPtr> authorizations;              // by "namespace/name"
-  ByText<Policies> namespace_policies;                  // by namespace
+  ByText<std::shared_ptr<const Workloads>> endpoints;  // by "namespace/hostname", known or not yet
+  std::shared_ptr<const Services> cidr_services;       // the few that own blocks of addresses
+  ByText<AuthorizationPtr> authorizations;             // by "namespace/name"
+  ByText<Policies> namespace_policies;                 // by namespace
   std::shared_ptr<const Policies> global_policies;
 
   // share makes a copy that never changes.
@@ -64,7 +65,8 @@ class Snapshot {
   // service_by_hostname prefers a service of `preferred_ns`, then a canonical one.
   ServicePtr service_by_hostname(std::string_view hostname, std::string_view preferred_ns) const;
   // service_by_vip looks for the exact address, then for the longest block that holds it; among
-  // several it prefers one of the client's namespace, then a canonical one (wire-facts §2.1 step 4).
+  // several it prefers one of the client's namespace, then a canonical one (wire-facts §2.1 step
+  // 4).
   ServicePtr service_by_vip(std::string_view network, const IpAddress& ip,
                             std::string_view client_ns) const;
 

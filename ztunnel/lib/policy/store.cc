@@ -12,7 +12,8 @@
 namespace culvert::policy {
 namespace {
 
-// Ranks workloads that claim one address or one pod: the one that is surely a pod of this mesh wins.
+// Ranks workloads that claim one address or one pod: the one that is surely a pod of this mesh
+// wins.
 int rank(const Workload& workload) {
   const bool pod = workload.uid.contains("//Pod/");
   return (pod ? 2 : 0) + (workload.protocol == TunnelProtocol::hbone ? 1 : 0);
@@ -21,16 +22,20 @@ int rank(const Workload& workload) {
 bool before(const WorkloadPtr& a, const WorkloadPtr& b) {
   return rank(*a) != rank(*b) ? rank(*a) > rank(*b) : a->uid < b->uid;
 }
-bool before(const ServicePtr& a, const ServicePtr& b) { return a->key() < b->key(); }
-bool before(const AuthorizationPtr& a, const AuthorizationPtr& b) { return a->key() < b->key(); }
+bool before(const ServicePtr& a, const ServicePtr& b) {
+  return a->key() < b->key();
+}
+bool before(const AuthorizationPtr& a, const AuthorizationPtr& b) {
+  return a->key() < b->key();
+}
 
 // place puts `item` into the sorted list or takes it out; lists are of the few that share a key.
 template <class Pointer>
 void place(std::vector<Pointer>& list, const Pointer& item, bool present) {
   std::erase(list, item);
   if (present) {
-    list.insert(std::ranges::upper_bound(
-                    list, item, [](const auto& a, const auto& b) { return before(a, b); }),
+    list.insert(std::ranges::upper_bound(list, item,
+                                         [](const auto& a, const auto& b) { return before(a, b); }),
                 item);
   }
 }
@@ -48,13 +53,16 @@ void place_in(Map& map, const Key& key, const Pointer& item, bool present) {
 }
 
 template <class Pointer>
-void place_in(std::shared_ptr<const std::vector<Pointer>>& shared, const Pointer& item, bool present) {
+void place_in(std::shared_ptr<const std::vector<Pointer>>& shared, const Pointer& item,
+              bool present) {
   auto list = shared == nullptr ? std::vector<Pointer>() : *shared;
   place(list, item, present);
   shared = std::make_shared<const std::vector<Pointer>>(std::move(list));
 }
 
-std::string pod_key(const Workload& w) { return w.ns + "/" + w.name + "/" + w.service_account; }
+std::string pod_key(const Workload& w) {
+  return w.ns + "/" + w.name + "/" + w.service_account;
+}
 
 }  // namespace
 
@@ -128,7 +136,8 @@ SnapshotPtr Store::snapshot() {
 }
 
 std::size_t Store::sweep() {
-  // A count of one is ours alone: nobody can take a new reference to a snapshot that is not current.
+  // A count of one is ours alone: nobody can take a new reference to a snapshot that is not
+  // current.
   std::erase_if(retired_, [](const SnapshotPtr& old) { return old.use_count() == 1; });
   return retired_.size();
 }
@@ -140,7 +149,8 @@ bool Store::put_workload(Workload workload) {
     return false;  // a resync sends much that is known: keep the pointers that connections hold
   }
   const auto& listed = workload.authorization_policies;
-  const bool same_policies = old == nullptr ? listed.empty() : old->authorization_policies == listed;
+  const bool same_policies =
+      old == nullptr ? listed.empty() : old->authorization_policies == listed;
   policy_generation_ += same_policies ? 0 : 1;
   if (old != nullptr) {
     index_workload(old, false);

@@ -53,8 +53,8 @@ class Store {
   SnapshotPtr snapshot();
 
   // sweep frees snapshots that no worker holds any more, here instead of on the worker that would
-  // let go last. Call it from the control thread now and then; snapshot() does too. Returns how many
-  // old ones are still held.
+  // let go last. Call it from the control thread now and then; snapshot() does too. Returns how
+  // many old ones are still held.
   std::size_t sweep();
 
  private:

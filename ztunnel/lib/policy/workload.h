@@ -1,5 +1,6 @@
 // Workload: one pod (or VM, or split-horizon stand-in) of the mesh, as a value.
-// Source of truth: istio.workload.Workload (control/proto/workload.proto); ztunnel state/workload.rs.
+// Source of truth: istio.workload.Workload (control/proto/workload.proto); ztunnel
+// state/workload.rs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -83,8 +84,8 @@ struct Workload {
   std::string canonical_name;
   std::string canonical_revision;
   WorkloadType type = WorkloadType::deployment;
-  std::string workload_name;  // of the Deployment, Job, …
-  bool native_tunnel = false;  // speaks HBONE itself: a waypoint or a sidecar
+  std::string workload_name;                        // of the Deployment, Job, …
+  bool native_tunnel = false;                       // speaks HBONE itself: a waypoint or a sidecar
   std::vector<std::string> authorization_policies;  // "namespace/name" of selecting policies
   WorkloadStatus status = WorkloadStatus::healthy;
   std::string cluster_id;
