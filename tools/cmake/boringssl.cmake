@@ -1,5 +1,7 @@
 # Finds the BoringSSL that tools/setup built and cached (or the one of -DBORINGSSL_ROOT=) and gives it
 # as two imported targets, culvert_boringssl_ssl and culvert_boringssl_crypto. Only the tls room links them.
+include_guard(GLOBAL)
+
 if(NOT BORINGSSL_ROOT)
   set(cache_home "$ENV{XDG_CACHE_HOME}")
   if(NOT cache_home)
