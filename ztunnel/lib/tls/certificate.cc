@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ztunnel/lib/tls/certificate.h"
+
+#include <openssl/ssl.h>
+
+#include "ztunnel/lib/tls/context.h"
+#include "ztunnel/lib/tls/openssl_error.h"
+#include "ztunnel/lib/tls/x509.h"
+
+namespace culvert::tls {
+namespace {
+
+using Certificates = std::vector<bssl::UniquePtr<X509>>;
+
+Result<> fill(SSL_CTX& context, const Certificates& chain, EVP_PKEY& key, const Certificates& roots) {
+  clear_errors();
+  bool ok = SSL_CTX_use_certificate(&context, chain.front().get()) == 1 &&
+            SSL_CTX_use_PrivateKey(&context, &key) == 1 && SSL_CTX_check_private_key(&context) == 1;
+  for (std::size_t i = 1; ok && i < chain.size(); ++i) {
+    ok = SSL_CTX_add1_chain_cert(&context, chain[i].get()) == 1;
+  }
+  for (const auto& root : roots) {
+    ok = ok && X509_STORE_add_cert(SSL_CTX_get_cert_store(&context), root.get()) == 1;
+  }
+  if (!ok) {
+    return fail(take_error(Errc::tls, "certificate and key"));
+  }
+  return {};
+}
+
+std::vector<CertificateFacts> facts_of(const Certificates& certificates) {
+  std::vector<CertificateFacts> facts;
+  for (const auto& certificate : certificates) {
+    facts.push_back({.pem = to_pem(*certificate),
+                     .serial_number = serial_decimal(*certificate),
+                     .not_before = not_before(*certificate),
+                     .not_after = not_after(*certificate)});
+  }
+  return facts;
+}
+
+}  // namespace
+
+void WorkloadIdentity::ContextDeleter::operator()(ssl_ctx_st* context) const {
+  SSL_CTX_free(context);
+}
+
+WorkloadIdentity::~WorkloadIdentity() = default;
+
+Result<std::shared_ptr<const WorkloadIdentity>> WorkloadIdentity::make(
+    std::string_view key_pem, std::span<const std::string> chain_pem, std::string_view roots_pem) {
+  TRY(const auto key, parse_key(key_pem));
+  Certificates chain;
+  for (const auto& pem : chain_pem) {
+    TRY(auto certificates, parse_certificates(pem));
+    for (auto& certificate : certificates) {
+      chain.push_back(std::move(certificate));
+    }
+  }
+  if (chain.empty()) {
+    return fail(Errc::tls, "the certificate chain is empty");
+  }
+  TRY(const auto roots, parse_certificates(roots_pem));
+  std::shared_ptr<WorkloadIdentity> identity(new WorkloadIdentity());
+  TRY(identity->id_, spiffe_id_of(*chain.front()));
+  for (const bool is_server : {false, true}) {
+    TRY(auto context, make_context(is_server));
+    TRY_VOID(fill(*context, chain, *key, roots));
+    (is_server ? identity->server_ : identity->client_).reset(context.release());
+  }
+  identity->chain_ = facts_of(chain);
+  identity->roots_ = facts_of(roots);
+  return identity;
+}
+
+}  // namespace culvert::tls
