@@ -44,10 +44,16 @@ GrpcStatus to_status(const Error& error);
 // pushes are larger and say so.
 inline constexpr std::size_t kGrpcMessageBytesMax = 4 * 1024 * 1024;
 
+// Unary calls of one channel at a time; more wait. Half of what every server takes before its
+// SETTINGS, so that streaming calls find room.
+inline constexpr std::size_t kGrpcUnaryCallsMax = 50;
+
 // One call, on either side. One sender and one receiver at a time; destroying it early resets it.
 class GrpcCall {
  public:
   GrpcCall(std::unique_ptr<H2Stream> stream, H2Role role, std::size_t message_bytes_max);
+  GrpcCall(GrpcCall&&) = default;
+  ~GrpcCall();
 
   // request gives the request's headers (metadata among them). Server only.
   const HeaderList& request() const { return stream_->request(); }
@@ -79,7 +85,6 @@ class GrpcCall {
   std::size_t message_bytes_max_;
   bool response_seen_ = false;  // client: read; server: sent
   bool finished_ = false;
-  HeaderList response_;
   std::optional<GrpcStatus> status_;
 };
 
@@ -107,7 +112,8 @@ class GrpcChannel {
   io::Task<> run();
 
   // call starts a call of `path` ("/package.Service/Method"). Fails with `unavailable` and the cause
-  // when the server can't be reached; all calls that wait for one connect fail with it at once.
+  // when the server can't be reached; all calls that wait for one connect fail with it at once. Fails
+  // with `limit` while the server takes no more streams.
   io::Task<GrpcCall> call(std::string path, HeaderList metadata = {});
 
   // unary sends one request and gives the one response. Fails with `timed_out` after `deadline`.
@@ -117,10 +123,21 @@ class GrpcChannel {
   bool connected() const { return connection_ != nullptr; }
 
  private:
+  // Shown is the time during which calls may use a connection.
+  class Shown {
+   public:
+    Shown(GrpcChannel& channel, H2Connection& connection);
+    Shown(const Shown&) = delete;
+    Shown& operator=(const Shown&) = delete;
+    ~Shown();
+
+   private:
+    GrpcChannel& channel_;
+  };
+
   io::Task<> connect_and_serve();
   io::Task<> await_connection();
   io::Task<std::string> exchange(std::string path, HeaderList metadata, std::string request);
-  void failed(Error error);
 
   io::Loop& loop_;
   Rng& rng_;
@@ -129,10 +146,12 @@ class GrpcChannel {
   H2Connection* connection_ = nullptr;  // owned by run()'s frame
   bool wanted_ = false;
   io::Duration backoff_{};
-  std::uint64_t attempts_ = 0;  // failed connects so far; a waiter compares
+  std::uint64_t failures_ = 0;  // failed connects so far; a waiter compares
   std::optional<Error> failure_;
   io::Event wanted_event_;
   io::Event changed_;
+  std::size_t unary_calls_ = 0;
+  io::Event unary_ended_;
 };
 
 // GrpcServer answers the calls of any number of connections.
