@@ -92,9 +92,8 @@ void append_errors(std::string& out, const Json& errors, bool colour) {
   for (const Json& error : errors) {
     const std::string object = text(error, "object");
     const std::string sentence = error.is_object() ? text(error, "error") : text(error);
-    out += "  " +
-           paint(printable((object.empty() ? "" : object + ": ") + sentence), Tone::bad, colour) +
-           "\n";
+    const std::string line = object.empty() ? sentence : fmt::format("{}: {}", object, sentence);
+    out += fmt::format("  {}\n", paint(printable(line), Tone::bad, colour));
   }
 }
 

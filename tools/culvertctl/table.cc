@@ -67,6 +67,7 @@ std::string paint(std::string_view text, Tone tone, bool colour) {
 
 std::string render(const Table& table, bool colour) {
   std::vector<std::size_t> widths;
+  widths.reserve(table.columns.size());
   for (const std::string& heading : table.columns) {
     widths.push_back(width_of(heading));
   }

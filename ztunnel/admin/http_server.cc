@@ -117,11 +117,11 @@ HttpServer::~HttpServer() {
   stop();
 }
 
-Result<> HttpServer::add(Fd listener, const Routes& routes, std::optional<SocketFile> file) {
+Result<> HttpServer::add(Fd listener, const Routes& routes, const SocketFile* file) {
   CULVERT_ASSERT(!impl_->thread.joinable());
   auto endpoint = std::make_unique<Endpoint>();
   endpoint->routes = routes;
-  endpoint->file = file.value_or(SocketFile{});
+  endpoint->file = file == nullptr ? SocketFile{} : *file;
   const auto answer = [](void* self, MHD_Connection* connection, const char* url,
                          const char* method, const char*, const char*, std::size_t* upload_bytes,
                          void** state) {
@@ -153,10 +153,10 @@ Result<> HttpServer::add(Fd listener, const Routes& routes, std::optional<Socket
 Result<std::uint16_t> HttpServer::listen_loopback(std::uint16_t port, const Routes& routes) {
   TRY(Fd v4, admin::listen_tcp({IpAddress::loopback_v4(), port}, false));
   TRY(const std::uint16_t bound, port_of(v4));
-  TRY_VOID(add(std::move(v4), routes, std::nullopt));
+  TRY_VOID(add(std::move(v4), routes, nullptr));
   auto v6 = admin::listen_tcp({IpAddress::loopback_v6(), bound}, true);
   if (v6) {
-    TRY_VOID(add(std::move(*v6), routes, std::nullopt));
+    TRY_VOID(add(std::move(*v6), routes, nullptr));
   } else if (v6.error().code == Errc::config) {
     return fail(std::move(v6).error());
   }  // any other failure: a host without IPv6
@@ -172,17 +172,17 @@ Result<std::uint16_t> HttpServer::listen_any(std::uint16_t port, const Routes& r
     return fail(std::move(listener).error());
   }
   TRY(const std::uint16_t bound, port_of(*listener));
-  TRY_VOID(add(std::move(*listener), routes, std::nullopt));
+  TRY_VOID(add(std::move(*listener), routes, nullptr));
   return bound;
 }
 
 Result<> HttpServer::listen_fd(Fd listener, const Routes& routes) {
-  return add(std::move(listener), routes, std::nullopt);
+  return add(std::move(listener), routes, nullptr);
 }
 
 Result<> HttpServer::listen_unix(const std::string& path, const Routes& routes, LiveSocket live) {
   TRY(UnixListener listener, admin::listen_unix(path, live == LiveSocket::take_over));
-  auto added = add(std::move(listener.fd), routes, listener.file);
+  auto added = add(std::move(listener.fd), routes, &listener.file);
   if (!added) {
     listener.file.remove_if_ours();
   }

@@ -7,7 +7,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -100,7 +99,7 @@ class HttpServer {
 
  private:
   struct Endpoint;
-  Result<> add(Fd listener, const Routes& routes, std::optional<SocketFile> file);
+  Result<> add(Fd listener, const Routes& routes, const SocketFile* file);
   void run();
 
   struct Impl;

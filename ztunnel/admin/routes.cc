@@ -42,7 +42,7 @@ std::vector<std::string> Routes::paths() const {
   std::vector<std::string> all;
   for (const auto& [path, methods] : by_path_) {
     for (const auto& [method, answer] : methods) {
-      all.push_back(method + " " + path);
+      all.push_back(fmt::format("{} {}", method, path));
     }
   }
   return all;

@@ -23,7 +23,7 @@ Routes echo_routes() {
   routes.get("/echo", [](const HttpRequest& request) {
     std::string text = request.accept + "|";
     for (const auto& [key, value] : request.query) {
-      text += key + "=" + value + ";";
+      text.append(key).append("=").append(value).append(";");
     }
     return text_response(200, text);
   });

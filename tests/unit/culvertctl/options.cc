@@ -7,20 +7,24 @@
 namespace culvert::ctl {
 namespace {
 
+Options understood(const Invocation& invocation) {
+  REQUIRE(invocation.options.has_value());
+  return invocation.options.value_or(Options{});
+}
+
 TEST_CASE("options stand before or behind the command") {
-  const Invocation behind = parse({"workloads", "shop/server", "-o", "json"}, "/run/culvert");
-  REQUIRE(behind.options);
-  CHECK(behind.options->command == "workloads");
-  CHECK(behind.options->name == "shop/server");
-  CHECK(behind.options->json);
-  CHECK(behind.options->run_dir == "/run/culvert");
-  const Invocation before =
-      parse({"--run-dir", "/tmp/n1", "connections", "--pod", "client"}, "/run/x");
-  REQUIRE(before.options);
-  CHECK(before.options->command == "connections");
-  CHECK(before.options->pod == "client");
-  CHECK(before.options->run_dir == "/tmp/n1");
-  CHECK(!before.options->json);
+  const Options behind =
+      understood(parse({"workloads", "shop/server", "-o", "json"}, "/run/culvert"));
+  CHECK(behind.command == "workloads");
+  CHECK(behind.name == "shop/server");
+  CHECK(behind.json);
+  CHECK(behind.run_dir == "/run/culvert");
+  const Options before =
+      understood(parse({"--run-dir", "/tmp/n1", "connections", "--pod", "client"}, "/run/x"));
+  CHECK(before.command == "connections");
+  CHECK(before.pod == "client");
+  CHECK(before.run_dir == "/tmp/n1");
+  CHECK(!before.json);
 }
 
 TEST_CASE("a wrong command suggests the nearest") {

@@ -11,8 +11,7 @@ using namespace std::chrono_literals;
 
 TEST_CASE("RFC 3339 in UTC is read, anything else is not a time") {
   const auto time = parse_rfc3339("2023-11-14T22:13:20Z");
-  REQUIRE(time);
-  CHECK(std::chrono::system_clock::to_time_t(*time) == 1'700'000'000);
+  CHECK(time == std::chrono::system_clock::from_time_t(1'700'000'000));
   CHECK(parse_rfc3339("2023-11-14T22:13:20.123456Z") == time);
   for (const char* bad : {"", "now", "2023-11-14", "2023-11-14T22:13:20+01:00",
                           "2023-13-40T22:13:20Z", "2023-11-14 22:13:20Z", "-023-11-14T22:13:20Z"}) {

@@ -73,9 +73,9 @@ TEST_CASE("an opened connection shows at debug only, without counts") {
         std::string::npos);
   CHECK(out.text().find("bytes_sent") == std::string::npos);
   REQUIRE(set_levels("access=info"));
-  const std::string before = out.text();
+  const std::size_t before = out.text().size();
   log_connection_opened(full_entry());
-  CHECK(out.text() == before);
+  CHECK(out.text().size() == before);
 }
 
 TEST_CASE("in JSON, counts are numbers and the duration is text") {
