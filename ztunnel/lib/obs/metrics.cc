@@ -55,15 +55,15 @@ void append_tcp(std::vector<MetricFamily>& families,
                 const std::vector<std::unique_ptr<TcpMetrics>>& workers) {
   std::unordered_map<const TcpLabels*, TcpSum, TcpLabelsHash, TcpLabelsEqual> sums;
   for (const auto& worker : workers) {
-    worker->for_each([&sums](const TcpSeries& series) {
-      std::array<std::uint64_t, 5>& values = sums[&series.labels].values;
-      const std::array<const WorkerCell*, 5> cells = {&series.opened, &series.closed,
-                                                      &series.failed, &series.received_bytes,
-                                                      &series.sent_bytes};
+    for (const TcpSeries* series : worker->all_series()) {
+      std::array<std::uint64_t, 5>& values = sums[&series->labels].values;
+      const std::array<const WorkerCell*, 5> cells = {&series->opened, &series->closed,
+                                                      &series->failed, &series->received_bytes,
+                                                      &series->sent_bytes};
       for (std::size_t i = 0; i < cells.size(); ++i) {
         values[i] += cells[i]->value();
       }
-    });
+    }
   }
   std::array<MetricFamily, kTcpFamilies.size()> tcp;
   for (const auto& [labels, sum] : sums) {

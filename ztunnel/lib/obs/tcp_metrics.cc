@@ -102,6 +102,16 @@ TcpSeries& TcpMetrics::series(const TcpLabels& labels) {
   return series;
 }
 
+std::vector<const TcpSeries*> TcpMetrics::all_series() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<const TcpSeries*> all;
+  all.reserve(series_.size());
+  for (const auto& [labels, series] : series_) {
+    all.push_back(series.get());
+  }
+  return all;
+}
+
 TcpConnection::TcpConnection(TcpMetrics& metrics, const TcpLabels& labels)
     : metrics_(&metrics), series_(&metrics.series(labels)) {
   series_->opened.add(1);

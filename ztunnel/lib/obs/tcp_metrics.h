@@ -97,7 +97,7 @@ struct TcpSeries {
 };
 
 // TcpMetrics belongs to one worker (Metrics::add_worker makes it) and is used on its thread; only
-// `for_each` and `sockets_open` may be called from another.
+// `all_series` and `sockets_open` may be called from another.
 class TcpMetrics {
  public:
   // series finds or makes the cells for `labels`; they live as long as the registry. Takes a lock
@@ -109,14 +109,8 @@ class TcpMetrics {
     return sockets_[static_cast<std::size_t>(reporter)].value();
   }
 
-  // for_each calls `visit` with every series; new series wait meanwhile.
-  template <class Visit>
-  void for_each(Visit visit) const {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [labels, series] : series_) {
-      visit(*series);
-    }
-  }
+  // all_series lists what there is; the worker waits for the list to be made, not for its reader.
+  std::vector<const TcpSeries*> all_series() const;
 
  private:
   // The worker alone changes the table, under the lock; so it may read without, others may not.
