@@ -87,9 +87,13 @@ EpollLoop::~EpollLoop() {
 }
 
 void EpollLoop::submit(Op& op) {
-  if (op.kind() == Op::Kind::connect) {
-    // Sockets made by plain socket() calls may block; a blocking connect would stop the loop.
-    ::fcntl(op.fd(), F_SETFL, ::fcntl(op.fd(), F_GETFL) | O_NONBLOCK);
+  if (op.kind() == Op::Kind::connect || op.kind() == Op::Kind::accept) {
+    // These two know no MSG_DONTWAIT, and one that blocks would stop the loop: a connect to
+    // anywhere far, an accept whose connection another process's loop took first.
+    const int flags = ::fcntl(op.fd(), F_GETFL);
+    if (flags >= 0 && (flags & O_NONBLOCK) == 0) {
+      ::fcntl(op.fd(), F_SETFL, flags | O_NONBLOCK);
+    }
   }
   const int result = attempt(op, /* is_ready= */ false);
   if (result != -EAGAIN) {

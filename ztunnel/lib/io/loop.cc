@@ -2,6 +2,7 @@
 #include "ztunnel/lib/io/loop.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace culvert::io {
 
@@ -101,11 +102,29 @@ bool Loop::turn(std::optional<Duration> max_wait) {
 void Loop::run_ready() {
   Runnable* next = std::exchange(ready_first_, nullptr);
   ready_end_ = &ready_first_;
+  if (shuffle_ != nullptr) {
+    next = shuffled(next);
+  }
   while (next != nullptr) {
     Runnable& runnable = *next;
     next = runnable.next_ready_;
     runnable.run();
   }
+}
+
+Runnable* Loop::shuffled(Runnable* first) {
+  std::vector<Runnable*> order;
+  for (Runnable* runnable = first; runnable != nullptr; runnable = runnable->next_ready_) {
+    order.push_back(runnable);
+  }
+  for (std::size_t i = order.size(); i > 1; --i) {
+    std::swap(order[i - 1], order[shuffle_->below(i)]);
+  }
+  Runnable* next = nullptr;
+  for (Runnable* runnable : order) {
+    runnable->next_ready_ = std::exchange(next, runnable);
+  }
+  return next;
 }
 
 void Loop::fire_timers() {
@@ -128,6 +147,12 @@ void Loop::run_posted() {
 }
 
 Result<std::unique_ptr<Loop>> make_loop(Backend backend, std::string* fallback_reason) {
+  if (const char* wanted = std::getenv("CULVERT_IO");
+      wanted != nullptr && backend == Backend::automatic) {
+    backend = wanted == std::string_view("uring")   ? Backend::uring
+              : wanted == std::string_view("epoll") ? Backend::epoll
+                                                    : Backend::automatic;
+  }
   if (backend != Backend::epoll) {
     auto loop = make_uring_loop();
     if (loop || backend == Backend::uring) {

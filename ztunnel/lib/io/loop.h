@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ztunnel/lib/base/rng.h"
 #include "ztunnel/lib/io/op.h"
 #include "ztunnel/lib/io/scope.h"
 
@@ -71,8 +72,11 @@ class Loop {
   virtual bool wait(std::optional<Duration> timeout) = 0;
   virtual void wake() = 0;  // from any thread
   virtual TimePoint read_clock() const { return Clock::now(); }
-  // suspended is told of each suspension; the simulated loop counts them and cancels at the n-th.
+  // suspended is told of each suspension, after its leaf was started; the simulated loop counts
+  // them and cancels at the n-th.
   virtual void suspended(Leaf&) {}
+  // Set by the simulated loop: what is ready runs in an order drawn from it.
+  Rng* shuffle_ = nullptr;
 
   void refresh_now() { now_ = read_clock(); }
 
@@ -85,6 +89,7 @@ class Loop {
     return duration > TimePoint::max() - now() ? TimePoint::max() : now() + duration;
   }
   void run_ready();
+  Runnable* shuffled(Runnable* first);
   void fire_timers();
   void run_posted();
 
@@ -99,9 +104,11 @@ class Loop {
 
 enum class Backend : std::uint8_t { automatic, uring, epoll };
 
-// make_loop makes a loop of the backend asked for. `automatic` takes io_uring where the kernel
-// allows it and epoll otherwise; `fallback_reason`, if given, is then set to one sentence that says
-// why. Fails with `unavailable` when `uring` was asked for and can't be had.
+// make_loop makes a loop of the backend asked for, on any thread; it belongs to the one that runs
+// it. `automatic` takes what the environment variable CULVERT_IO (uring, epoll) says; without it,
+// io_uring where the kernel allows it and epoll otherwise; `fallback_reason`, if given, is then set
+// to one sentence that says why. Fails with `unavailable` when `uring` was asked for and can't be
+// had.
 Result<std::unique_ptr<Loop>> make_loop(Backend backend, std::string* fallback_reason = nullptr);
 std::unique_ptr<Loop> make_epoll_loop();
 Result<std::unique_ptr<Loop>> make_uring_loop();

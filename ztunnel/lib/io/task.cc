@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ztunnel/lib/io/task.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <new>
@@ -68,9 +69,22 @@ class FramePool {
 thread_local FramePool frame_pool;
 #endif
 
+thread_local FrameCensus census;
+
 }  // namespace
 
+FrameCensus frame_census() {
+  return census;
+}
+
+void reset_frame_bytes_max() {
+  census.bytes_max = 0;
+}
+
 void* PromiseBase::operator new(std::size_t bytes) {
+  ++census.live;
+  census.live_bytes += static_cast<std::ptrdiff_t>(bytes);
+  census.bytes_max = std::max(census.bytes_max, bytes);
 #ifdef CULVERT_FRAMES_FROM_MALLOC
   void* frame = std::malloc(bytes);
 #else
@@ -81,6 +95,8 @@ void* PromiseBase::operator new(std::size_t bytes) {
 }
 
 void PromiseBase::operator delete(void* frame, std::size_t bytes) {
+  --census.live;
+  census.live_bytes -= static_cast<std::ptrdiff_t>(bytes);
 #ifdef CULVERT_FRAMES_FROM_MALLOC
   (void)bytes;
   std::free(frame);

@@ -40,6 +40,15 @@ class Runnable {
 
 struct PromiseBase;
 
+// FrameCensus counts the coroutine frames of the calling thread, for tests of leaks and of budgets.
+struct FrameCensus {
+  std::ptrdiff_t live = 0;
+  std::ptrdiff_t live_bytes = 0;
+  std::size_t bytes_max = 0;  // the largest frame since the last reset_frame_bytes_max()
+};
+FrameCensus frame_census();
+void reset_frame_bytes_max();
+
 // Catcher is the awaiting side that takes a child's error as a value: an `as_result` await, or the
 // root of a fiber. It owns the child's frame.
 class Catcher : public Runnable {
@@ -136,8 +145,11 @@ struct Promise<void> : PromiseBase {
 // Task is started only by being awaited or spawned in a Scope, so nothing can run detached.
 // Parameters of a coroutine are kept by value in its frame; a reference parameter must outlive the
 // task. A Task is destroyed only before it started or after it ended.
+// Not [[clang::coro_return_type]] (and so not coro_lifetimebound): std::function could not return it,
+// since every function that passes a Task on, also those inside the standard library, would have to
+// be marked.
 template <class T = void>
-class [[nodiscard]] [[clang::coro_return_type]] Task {
+class [[nodiscard]] Task {
  public:
   using promise_type = Promise<T>;
 
