@@ -134,11 +134,9 @@ Result<Maps> adopt(const DatapathConfig& config, const std::string& root) {
   TRY_VOID(adopt_capture_link(capture.connect6, kConnect6, config, root));
   TRY_VOID(adopt_steer_links(maps, root));
   if (const auto link = open_pin(fmt::format("{}/{}", root, kPassport.name))) {
-    TRY(const auto target, link_target(*link));
-    if (target.cgroup_id != 0) {
-      TRY(const auto program, load_passport(maps));
-      TRY_VOID(replace_program(*link, program));
-    }
+    TRY(const auto program, load_passport(maps));
+    TRY_VOID(
+        replace_program(*link, program));  // the cgroup gone: follow_probe_cgroup attaches anew
   }
   return maps;
 }
@@ -151,29 +149,24 @@ Result<> adopt_capture_link(const Fd& program, const CgroupLink& link, const Dat
     return attach_to_cgroup(program, link, config.cgroup_root, root);
   }
   TRY(const auto target, link_target(*pinned));
-  if (target.cgroup_id == 0) {
-    return attach_to_cgroup(program, link, config.cgroup_root, root);
-  }
   TRY(const auto wanted, cgroup_id(config.cgroup_root));
-  if (target.cgroup_id != wanted) {
+  if (target.cgroup_id != 0 && target.cgroup_id != wanted) {
     return fail(
         Errc::config,
         fmt::format("the pin {} belongs to another cgroup than {}: give the --cgroup that it was "
                     "made with, or remove the pins with culvert-agent --remove-pins",
                     path, config.cgroup_root));
   }
-  return replace_program(*pinned, program);
+  TRY(const bool replaced, replace_program(*pinned, program));
+  return replaced ? Result<>{} : attach_to_cgroup(program, link, config.cgroup_root, root);
 }
 
 Result<> adopt_steer_links(const Maps& maps, const std::string& root) {
   TRY(const auto cookies, steer_cookies(root));
   for (const auto cookie : cookies) {
     TRY(const auto link, open_pin(steer_pin(root, cookie)));
-    TRY(const auto target, link_target(link));
-    if (target.netns_inode == 0) {
-      continue;  // the netns is gone; pods() tells, and the agent forgets it
-    }
     TRY(const auto program, load_steer(maps, cookie));
+    // Where the netns is gone there is nothing to replace: pods() tells, and the agent forgets it.
     TRY_VOID(replace_program(link, program));
   }
   return {};

@@ -55,11 +55,15 @@ Result<Fd> make_link(const Fd& program, int target_fd, Attach attach) {
   return Fd(fd);
 }
 
-Result<> replace_program(const Fd& link, const Fd& program) {
-  if (const int code = bpf_link_update(link.get(), program.get(), nullptr); code < 0) {
+Result<bool> replace_program(const Fd& link, const Fd& program) {
+  const int code = bpf_link_update(link.get(), program.get(), nullptr);
+  if (code == -ENOLINK) {
+    return false;
+  }
+  if (code < 0) {
     return fail_errno(-code, "replace the program under its link");
   }
-  return {};
+  return true;
 }
 
 Result<LinkTarget> link_target(const Fd& link) {

@@ -30,8 +30,9 @@ Result<> unpin(const std::string& path);
 
 // make_link attaches a program to the cgroup directory or netns of `target_fd`.
 Result<Fd> make_link(const Fd& program, int target_fd, Attach attach);
-// replace_program swaps the program under a live link, atomically.
-Result<> replace_program(const Fd& link, const Fd& program);
+// replace_program swaps the program under a live link, atomically; false when what it was attached
+// to is gone, which can happen at any moment.
+Result<bool> replace_program(const Fd& link, const Fd& program);
 Result<LinkTarget> link_target(const Fd& link);
 // detach ends a link at once, whoever else holds it; not being a link is no error.
 void detach(const Fd& link);

@@ -191,9 +191,9 @@ Result<> attach_steer(const Maps& maps, const std::string& root, std::uint64_t c
   TRY(const auto program, load_steer(maps, cookie));
   const std::string path = steer_pin(root, cookie);
   if (const auto pinned = open_pin(path)) {
-    TRY(const auto target, link_target(*pinned));
-    if (target.netns_inode != 0) {
-      return replace_program(*pinned, program);
+    TRY(const bool replaced, replace_program(*pinned, program));
+    if (replaced) {
+      return {};
     }
     TRY_VOID(unpin(path));
   }
