@@ -64,6 +64,7 @@ int measure_connections(const std::string& address, int port, int count, int par
   std::atomic<int> refused = 0;
   const auto start = Clock::now();
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<std::size_t>(parallel));
   for (int i = 0; i < parallel; ++i) {
     threads.emplace_back([&] {
       std::vector<char> request(kRequestBytes, 'x');
@@ -93,6 +94,7 @@ int measure_requests(const std::string& address, int port, int connections, int 
   const auto start = Clock::now();
   const auto end = start + std::chrono::seconds(seconds);
   std::vector<std::thread> threads;
+  threads.reserve(micros.size());
   for (auto& mine : micros) {
     threads.emplace_back([&] {
       std::vector<char> request(kRequestBytes, 'x');
