@@ -47,8 +47,7 @@ io::Task<> ZdsClient::session() {
   state_ = State::connected;
   mentioned_.clear();
   for (;;) {
-    auto message =
-        co_await net::receive_message(loop_, socket.get(), control::kZdsPacketBytesMax);
+    auto message = co_await net::receive_message(loop_, socket.get(), control::kZdsPacketBytesMax);
     if (!message) {
       co_await fail(Errc::closed, fmt::format("the agent closed {}", socket_path_), Side::control);
     }

@@ -53,9 +53,8 @@ std::string encode_ack(std::string_view error) {
 Result<ZdsHello> decode_hello(std::string_view packet) {
   TRY(const auto message, parse<pb::ZdsHello>(packet, "ZDS hello"));
   if (message.version() != pb::V1) {
-    return fail(Errc::protocol,
-                fmt::format("ZDS hello: version {} is not spoken here, only V1",
-                            static_cast<int>(message.version())));
+    return fail(Errc::protocol, fmt::format("ZDS hello: version {} is not spoken here, only V1",
+                                            static_cast<int>(message.version())));
   }
   return ZdsHello{.takes_listeners = message.takes_listeners()};
 }
@@ -117,8 +116,8 @@ template <class Message>
 Result<Message> parse(std::string_view packet, std::string_view what) {
   Message message;
   if (!message.ParseFromArray(packet.data(), static_cast<int>(packet.size()))) {
-    return fail(Errc::protocol, fmt::format("{}: {} bytes that are no such message", what,
-                                            packet.size()));
+    return fail(Errc::protocol,
+                fmt::format("{}: {} bytes that are no such message", what, packet.size()));
   }
   return message;
 }

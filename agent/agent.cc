@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/agent.h"
+
+#include <fmt/format.h>
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <future>
+
+#include "agent/datapath/cgroup.h"
+#include "agent/datapath/datapath.h"
+#include "agent/enrol/daemons.h"
+#include "agent/enrol/enrol_socket.h"
+#include "agent/enrol/enrolment.h"
+#include "agent/enrol/node_kernel.h"
+#include "agent/enrol/zds_server.h"
+#include "agent/mesh/ca_directory.h"
+#include "agent/mesh/ca_server.h"
+#include "agent/mesh/file_source.h"
+#include "agent/mesh/translator.h"
+#include "agent/mesh/xds_server.h"
+#include "agent/removal.h"
+#include "agent/root_socket.h"
+#include "agent/views.h"
+#include "ztunnel/admin/http_server.h"
+#include "ztunnel/lib/io/loop.h"
+#include "ztunnel/lib/obs/log.h"
+
+namespace culvert::agent {
+
+namespace {
+
+constexpr std::string_view kScope = "agent";
+
+// 10 s: how often the kernel's state and the kubelet's cgroup are compared with what should be.
+constexpr io::Duration kCompareInterval = std::chrono::seconds(10);
+// 20 ms: a writer's burst of files becomes one translation.
+constexpr io::Duration kSettleTime = std::chrono::milliseconds(20);
+// 2 s: the admin thread's patience with the loop, which answers in a turn.
+constexpr auto kViewDeadline = std::chrono::seconds(2);
+
+struct Sockets {
+  RootSocket zds;
+  RootSocket xds;
+  RootSocket ca;
+  RootSocket enrol;
+};
+
+class Agent {
+ public:
+  Agent(const Config& config, io::Loop& loop, std::string io_reason, std::string cgroup_mount,
+        std::string cgroup, datapath::Datapath datapath, mesh::FileSource source,
+        tls::CertificateAuthority authority)
+      : config_(config),
+        loop_(loop),
+        io_reason_(std::move(io_reason)),
+        datapath_(std::move(datapath)),
+        kernel_(datapath_),
+        daemons_(datapath_, std::move(cgroup_mount), std::move(cgroup)),
+        source_(std::move(source)),
+        zds_(loop, config.zds_socket,
+             {.snapshot = [this] { return enrolment_.announced(); },
+              .admit = [this](pid_t pid) { return daemons_.admit(pid); },
+              .left = [this] { log_failure("exempt cgroups", daemons_.prune()); }}),
+        enrolment_(loop, kernel_, zds_,
+                   {.node = config.node,
+                    .records_path = config.run_dir + "/" + enrol::kRecordsName,
+                    .changed = [this] { refresh_.notify_all(); }}),
+        enrol_socket_(loop, enrolment_),
+        xds_(loop),
+        ca_(
+            loop, std::move(authority),
+            [this](const SpiffeId& id) { return enrolment_.has_identity(id); },
+            [] { return std::chrono::system_clock::now(); }),
+        started_(loop.now()),
+        tasks_(loop) {}
+
+  Result<> start();
+  Result<> run(const Fd& signals);
+
+ private:
+  static void log_failure(std::string_view what, const Result<>& result);
+  admin::Routes routes();
+  // view runs `make` on the loop and waits for its text; for the admin thread.
+  admin::HttpResponse view(std::function<Result<std::string>()> make);
+  void translate();
+  io::Task<> follow_source();
+  io::Task<> follow_enrolment();
+  io::Task<> compare_now_and_then();
+  io::Task<> stop_on(int signals);
+  // part runs one task of the agent; if it fails, the agent ends.
+  io::Task<> part(std::string what, io::Task<> task);
+  std::vector<mesh::Problem> problems() const;
+  Status status() const;
+
+  const Config& config_;
+  io::Loop& loop_;
+  std::string io_reason_;
+  datapath::Datapath datapath_;
+  enrol::KernelOfNode kernel_;
+  enrol::Daemons daemons_;
+  mesh::FileSource source_;
+  enrol::ZdsServer zds_;
+  enrol::Enrolment enrolment_;
+  enrol::EnrolSocket enrol_socket_;
+  mesh::XdsServer xds_;
+  mesh::CaServer ca_;
+  std::optional<Sockets> sockets_;
+  io::TimePoint started_;
+
+  std::shared_ptr<const mesh::DesiredMesh> mesh_ = std::make_shared<mesh::DesiredMesh>();
+  std::vector<mesh::Problem> translation_problems_;
+  std::vector<std::string> adoption_problems_;
+  std::string probe_problem_;
+  bool announced_ = false;
+  bool complete_ = false;  // once complete, always: a file that breaks later keeps its last content
+  std::optional<Error> failure_;
+  io::Event refresh_;
+  admin::HttpServer http_;
+  io::Scope tasks_;  // last: its fibers use all of the above
+};
+
+// block_signals keeps SIGTERM and SIGINT for the loop; before any thread is made.
+Result<Fd> block_signals();
+
+}  // namespace
+
+Result<> run_agent(const Config& config) {
+  TRY(const Fd signals, block_signals());
+  TRY(const auto format, obs::parse_log_format(config.log_format));
+  TRY(const auto log,
+      obs::setup({.format = format, .level = config.log_level, .fd = 2, .sink = nullptr}));
+  TRY(const auto cgroup_mount, datapath::find_cgroup2_root());
+  TRY(const auto cgroup, cgroup_of(config));
+  TRY(auto source, mesh::FileSource::open(config.source_dir));
+  TRY(auto authority,
+      mesh::open_authority(config.ca_dir, config.trust_domain, std::chrono::system_clock::now()));
+  TRY(auto datapath,
+      datapath::Datapath::open(
+          {.pin_dir = config.pin_dir, .cgroup_root = cgroup, .probe_cgroup = config.probe_cgroup}));
+  std::string io_reason;
+  TRY(const auto loop, io::make_loop(io::Backend::automatic, &io_reason));
+  Agent agent(config, *loop, std::move(io_reason), cgroup_mount, cgroup, std::move(datapath),
+              std::move(source), std::move(authority));
+  TRY_VOID(agent.start());
+  return agent.run(signals);
+}
+
+namespace {
+
+Result<> Agent::start() {
+  std::error_code error;
+  std::filesystem::create_directories(config_.run_dir, error);
+  if (error) {
+    return fail(Errc::config,
+                fmt::format("make the run directory {}: {}", config_.run_dir, error.message()));
+  }
+  // The sockets are opened first: a second agent must fail before it touches any pod.
+  TRY(auto zds, RootSocket::open(config_.zds_socket, net::UnixType::seqpacket));
+  TRY(auto xds, RootSocket::open(config_.run_dir + "/xds.sock", net::UnixType::stream));
+  TRY(auto ca, RootSocket::open(config_.run_dir + "/ca.sock", net::UnixType::stream));
+  TRY(auto enrol, RootSocket::open(config_.run_dir + "/enrol.sock", net::UnixType::seqpacket));
+  sockets_.emplace(Sockets{.zds = std::move(zds),
+                           .xds = std::move(xds),
+                           .ca = std::move(ca),
+                           .enrol = std::move(enrol)});
+  TRY_VOID(http_.listen_unix(config_.run_dir + "/agent-admin.sock", routes()));
+
+  // Who is wanted must be known before what the kernel holds is judged.
+  translate();
+  adoption_problems_ = enrolment_.adopt();
+  for (const auto& problem : adoption_problems_) {
+    obs::log(obs::Level::error, kScope, problem);
+  }
+  log_failure("exempt cgroups", daemons_.prune());
+  translate();
+  return {};
+}
+
+Result<> Agent::run(const Fd& signals) {
+  tasks_.spawn(part("ZDS", sockets_->zds.serve(loop_, zds_)));
+  tasks_.spawn(part("xDS", sockets_->xds.serve(loop_, xds_)));
+  tasks_.spawn(part("CA", sockets_->ca.serve(loop_, ca_)));
+  tasks_.spawn(part("enrol socket", sockets_->enrol.serve(loop_, enrol_socket_)));
+  tasks_.spawn(part("source", follow_source()));
+  tasks_.spawn(part("enrolment", follow_enrolment()));
+  tasks_.spawn(part("comparison", compare_now_and_then()));
+  tasks_.spawn(part("signals", stop_on(signals.get())));
+  http_.start();
+  obs::log(obs::Level::info, kScope, "agent is up",
+           {{"node", config_.node}, {"io", loop_.backend()}, {"pods", enrolment_.pods().size()}});
+  if (!config_.probe_cgroup) {
+    obs::log(obs::Level::warn, kScope,
+             "no --probe-cgroup: the kubelet's probes of pods under STRICT will fail");
+  }
+  loop_.run();
+
+  http_.stop();
+  tasks_.cancel();
+  while (!tasks_.empty()) {
+    (void)loop_.turn();
+  }
+  (void)io::block_on(loop_, enrolment_.stop());
+  obs::log(obs::Level::info, kScope, "agent ends; its pods stay captured");
+  return failure_ ? Result<>(fail(*failure_)) : Result<>();
+}
+
+io::Task<> Agent::part(std::string what, io::Task<> task) {
+  auto ended = co_await as_result(std::move(task));
+  if (!ended && ended.error().code != Errc::cancelled) {
+    failure_ = prefixed(what, std::move(ended).error());
+    loop_.stop();
+  }
+}
+
+void Agent::translate() {
+  auto translation = mesh::translate(source_.objects(),
+                                     {.node = config_.node,
+                                      .cluster_id = config_.cluster_id,
+                                      .trust_domain = config_.trust_domain},
+                                     enrolment_.captured_uids());
+  for (const auto& problem : translation.problems) {
+    if (std::ranges::find(translation_problems_, problem) == translation_problems_.end()) {
+      obs::log(obs::Level::warn, "mesh", problem.sentence);
+    }
+  }
+  translation_problems_ = std::move(translation.problems);
+  complete_ = complete_ || source_.complete();
+  enrolment_.set_wanted(translation.mesh.pods, complete_);
+  if (!complete_) {
+    obs::log(obs::Level::warn, kScope,
+             "the mesh is not announced: a file was never read well and may hold a policy");
+    return;
+  }
+  if (mesh_->addresses != translation.mesh.addresses ||
+      mesh_->authorizations != translation.mesh.authorizations || !announced_) {
+    announced_ = true;
+    mesh_ = std::make_shared<const mesh::DesiredMesh>(std::move(translation.mesh));
+    xds_.publish(mesh_);
+  }
+}
+
+io::Task<> Agent::follow_source() {
+  for (;;) {
+    co_await loop_.readable(source_.watch_fd());
+    co_await loop_.sleep(kSettleTime);
+    const auto before = source_.problems();
+    if (!source_.rescan()) {
+      continue;
+    }
+    for (const auto& problem : source_.problems()) {
+      if (std::ranges::find(before, problem) == before.end()) {
+        obs::log(obs::Level::warn, "mesh", problem.sentence);
+      }
+    }
+    translate();
+  }
+}
+
+io::Task<> Agent::follow_enrolment() {
+  for (;;) {
+    co_await refresh_.wait();
+    translate();
+  }
+}
+
+io::Task<> Agent::compare_now_and_then() {
+  for (;;) {
+    co_await loop_.sleep(kCompareInterval);
+    enrolment_.compare();
+    if (config_.probe_cgroup) {
+      const auto followed = datapath_.follow_probe_cgroup(*config_.probe_cgroup);
+      const std::string problem = followed ? "" : to_string(followed.error());
+      if (problem != probe_problem_ && !problem.empty()) {
+        log_failure("the kubelet's cgroup", followed);
+      }
+      probe_problem_ = problem;
+    }
+  }
+}
+
+io::Task<> Agent::stop_on(int signals) {
+  co_await loop_.readable(signals);
+  loop_.stop();
+}
+
+void Agent::log_failure(std::string_view what, const Result<>& result) {
+  if (!result) {
+    obs::log(obs::Level::error, kScope, what, {{"error", result.error()}});
+  }
+}
+
+admin::Routes Agent::routes() {
+  admin::Routes routes;
+  const auto get = [&](const char* path, std::function<Result<std::string>()> make) {
+    routes.get(path, [this, make](const admin::HttpRequest&) { return view(make); });
+  };
+  get("/status", [this] { return Result<std::string>(to_json(status())); });
+  get("/pods", [this] { return Result<std::string>(to_json(enrolment_.pods())); });
+  get("/errors", [this] { return Result<std::string>(to_json(problems())); });
+  get("/verdicts", [this]() -> Result<std::string> {
+    TRY(const auto verdicts, datapath_.verdicts());
+    return to_json(verdicts);
+  });
+  return routes;
+}
+
+admin::HttpResponse Agent::view(std::function<Result<std::string>()> make) {
+  // Shared: the loop may run it after this thread has given up.
+  auto promise = std::make_shared<std::promise<Result<std::string>>>();
+  auto made = promise->get_future();
+  loop_.post([make = std::move(make), promise] { promise->set_value(make()); });
+  if (made.wait_for(kViewDeadline) != std::future_status::ready) {
+    return admin::text_response(503, "the agent is busy or ends: try again\n");
+  }
+  auto text = made.get();
+  return text ? admin::json_response(std::move(*text))
+              : admin::text_response(500, to_string(text.error()) + "\n");
+}
+
+std::vector<mesh::Problem> Agent::problems() const {
+  std::vector<mesh::Problem> all = source_.problems();
+  all.insert(all.end(), translation_problems_.begin(), translation_problems_.end());
+  const auto refused = xds_.problems();
+  all.insert(all.end(), refused.begin(), refused.end());
+  for (const auto& sentence : adoption_problems_) {
+    all.push_back({.file = "", .object = "", .sentence = sentence});
+  }
+  if (!probe_problem_.empty()) {
+    all.push_back({.file = "", .object = "", .sentence = probe_problem_});
+  }
+  return all;
+}
+
+Status Agent::status() const {
+  std::vector<std::string> ztunnels;
+  for (const auto& ztunnel : zds_.ztunnels()) {
+    ztunnels.push_back(fmt::format("pid {}{}", ztunnel.pid, ztunnel.synced ? ", synced" : ""));
+  }
+  return {.version = CULVERT_VERSION,
+          .node = config_.node,
+          .io_backend = std::string(loop_.backend()),
+          .io_reason = io_reason_,
+          .uptime = std::chrono::duration_cast<std::chrono::seconds>(loop_.now() - started_),
+          .source = config_.source_dir,
+          .probe_cgroup = config_.probe_cgroup.value_or(""),
+          .complete = complete_,
+          .workloads_and_services = mesh_->addresses.size(),
+          .policies = mesh_->authorizations.size(),
+          .problems = problems().size(),
+          .xds_clients = xds_.client_count(),
+          .ztunnels = std::move(ztunnels),
+          .pods = enrolment_.pods().size()};
+}
+
+Result<Fd> block_signals() {
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGTERM);
+  sigaddset(&wanted, SIGINT);
+  if (const int error = ::pthread_sigmask(SIG_BLOCK, &wanted, nullptr); error != 0) {
+    return fail_errno(error, "block SIGTERM");
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  Fd fd(::signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!fd) {
+    return fail_errno(errno, "make a signalfd");
+  }
+  return fd;
+}
+
+}  // namespace
+
+}  // namespace culvert::agent

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/config.h"
+
+#include <CLI/CLI.hpp>
+#include <sstream>
+
+namespace culvert::agent {
+
+namespace {
+
+// One row a flag that takes a text.
+struct TextFlag {
+  const char* name;
+  std::string Config::* value;
+  const char* meaning;
+};
+constexpr TextFlag kTextFlags[] = {
+    {"--node", &Config::node, "Name of this node: pods with that spec.nodeName are mine"},
+    {"--source-dir", &Config::source_dir, "Folder of Kubernetes YAML files: the mesh's objects"},
+    {"--ca-dir", &Config::ca_dir, "Folder of the mesh's root and its key, shared by the agents"},
+    {"--run-dir", &Config::run_dir, "Folder of the unix sockets"},
+    {"--zds-socket", &Config::zds_socket, "Socket on which ztunnel hears of its pods"},
+    {"--pin-dir", &Config::pin_dir, "Folder of the eBPF pins, on a bpffs that the host sees"},
+    {"--trust-domain", &Config::trust_domain, "Trust domain of the pods' identities"},
+    {"--cluster-id", &Config::cluster_id, "Name of this cluster in the workloads' uids"},
+    {"--log-format", &Config::log_format, "text or json"},
+    {"--log-level", &Config::log_level, "off, error, warn, info, debug, trace; scope=level too"},
+};
+constexpr const char* kNeededToRun[] = {"--node", "--source-dir", "--ca-dir"};
+
+}  // namespace
+
+std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
+  Config config;
+  CLI::App app("culvert-agent: enrols the pods of one node in the mesh");
+  app.set_version_flag("--version", std::string(CULVERT_VERSION));
+  for (const auto& flag : kTextFlags) {
+    app.add_option(flag.name, config.*flag.value, flag.meaning)->capture_default_str();
+  }
+  app.add_option("--cgroup", config.cgroup,
+                 "cgroup2 folder that all pods and daemons of this node are below [found]");
+  app.add_option("--probe-cgroup", config.probe_cgroup,
+                 "The kubelet's cgroup2 folder: its probes reach pods directly");
+  app.add_flag("--remove,--remove-pins", config.remove,
+               "Release all pods of this node, remove everything from the kernel, and end");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream problem;
+    const int status = app.exit(error, out, problem);
+    return EarlyExit{.status = status == 0 ? 0 : 2, .text = out.str() + problem.str()};
+  }
+  for (const char* name : kNeededToRun) {
+    if (!config.remove && app.count(name) == 0) {
+      return EarlyExit{.status = 2, .text = std::string(name) + " is needed: see --help\n"};
+    }
+  }
+  return config;
+}
+
+}  // namespace culvert::agent

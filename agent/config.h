@@ -1,0 +1,37 @@
+// Config: the agent's flags as values, read once by main.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "ztunnel/lib/base/result.h"
+
+namespace culvert::agent {
+
+struct Config {
+  std::string node;
+  std::string source_dir;
+  std::string ca_dir;
+  std::string run_dir = "/run/culvert";
+  std::string zds_socket = "/var/run/ztunnel/ztunnel.sock";
+  std::string pin_dir = "/sys/fs/bpf/culvert";
+  std::optional<std::string> cgroup;        // none: the cgroup2 root of /proc/mounts
+  std::optional<std::string> probe_cgroup;  // none: no passports, and the status says so
+  std::string trust_domain = "cluster.local";
+  std::string cluster_id = "Kubernetes";
+  std::string log_format = "text";
+  std::string log_level = "info";
+  bool remove = false;  // un-enrol everything, remove the pins and end
+};
+
+// EarlyExit is an answer instead of a config: --help, --version or a flag that can't be read.
+struct EarlyExit {
+  int status = 0;
+  std::string text;  // to stdout if status is 0, else to stderr
+};
+
+std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv);
+
+}  // namespace culvert::agent

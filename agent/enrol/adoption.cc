@@ -1,0 +1,231 @@
+// Enrolment over all pods: what an earlier agent left, what the kernel holds, and the views.
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "agent/enrol/enrolment.h"
+#include "ztunnel/lib/obs/log.h"
+
+namespace culvert::enrol {
+
+namespace {
+
+constexpr std::string_view kScope = "enrol";
+
+}  // namespace
+
+std::vector<std::string> Enrolment::adopt() {
+  std::vector<std::string> problems;
+  auto records = read_records(options_.records_path);
+  if (!records) {
+    problems.push_back(to_string(records.error()));
+    return problems;  // who is who is unknown: everything stays as it is
+  }
+  auto held = kernel_.held();
+  if (!held) {
+    problems.push_back(to_string(held.error()));
+    return problems;
+  }
+  for (const auto& state : *held) {
+    const auto record = std::ranges::find(*records, state.key.netns_cookie, &Record::netns_cookie);
+    if (state.netns_inode == 0 || record == records->end() || !is_wanted(record->pod.uid)) {
+      discard(state);
+      continue;
+    }
+    if (auto adopted = adopt_pod(*record, state); !adopted) {
+      unreachable_.push_back(*record);
+      problems.push_back(fmt::format("pod {}/{} stays captured by what an earlier agent put in: {}",
+                                     record->pod.ns, record->pod.name, to_string(adopted.error())));
+    }
+  }
+  if (auto written = write_down(nullptr); !written) {
+    problems.push_back(to_string(written.error()));
+  }
+  if (!pods_.empty()) {
+    options_.changed();
+  }
+  return problems;
+}
+
+// adopt_pod puts fresh listeners into the slots: those of the earlier agent died with it, unless a
+// ztunnel still has them, which then serves out their queues. No announcement: each ztunnel that
+// connects is told of all pods.
+Result<> Enrolment::adopt_pod(const Record& record, const datapath::PodState& state) {
+  Pod pod{.spec = record.pod,
+          .cookie = state.key.netns_cookie,
+          .inode = state.netns_inode,
+          .fds = nullptr,
+          .step = Step::captured};
+  if (const auto wanted = wanted_.find(record.pod.uid); wanted != wanted_.end()) {
+    pod.spec = wanted->second;
+  }
+  auto fds = std::make_shared<PodFds>();
+  TRY(fds->netns, kernel_.find_netns(pod.inode, pod.cookie));
+  const int netns = fds->netns.get();
+  // An address that is tentative right now is no reason to change what works.
+  pod.spec.ips = kernel_.addresses(netns).value_or(state.key.ips);
+  TRY_VOID(kernel_.set_up(netns, pod.spec.ips));
+  TRY(fds->listeners, kernel_.listen(netns));
+  TRY_VOID(
+      kernel_.capture({.netns_cookie = pod.cookie, .ips = pod.spec.ips}, netns, fds->listeners));
+  pod.fds = std::move(fds);
+  obs::log(obs::Level::info, kScope, "pod adopted",
+           {{"pod", pod.spec.name}, {"namespace", pod.spec.ns}, {"netns", pod.inode}});
+  pods_[record.pod.uid] = std::move(pod);
+  return {};
+}
+
+// discard un-enrols a pod of an earlier agent that nobody wants any more, or that is gone. Nothing
+// is drained: a ztunnel that hears a snapshot without it lets go of it anyway.
+void Enrolment::discard(const datapath::PodState& state) {
+  const std::uint64_t cookie = state.key.netns_cookie;
+  Result<> ended = kernel_.end_capture(cookie);
+  if (Result<> detached = kernel_.end_steering(cookie); ended) {
+    ended = std::move(detached);
+  }
+  if (state.netns_inode != 0) {
+    if (const auto netns = kernel_.find_netns(state.netns_inode, cookie); netns && ended) {
+      ended = kernel_.tear_down(netns->get());
+    }
+  }
+  if (ended) {
+    obs::log(obs::Level::info, kScope, "pod of an earlier agent un-enrolled",
+             {{"netns", state.netns_inode}});
+  } else {
+    obs::log(obs::Level::error, kScope, "pod of an earlier agent could not be un-enrolled",
+             {{"netns", state.netns_inode}, {"error", ended.error()}});
+  }
+}
+
+void Enrolment::compare() {
+  const auto held = kernel_.held();
+  if (!held) {
+    obs::log(obs::Level::error, kScope, "the kernel's pods can't be listed",
+             {{"error", held.error()}});
+    return;
+  }
+  compare_unreachable(*held);
+  for (auto& [uid, pod] : pods_) {
+    if (pod.step != Step::captured || busy_.contains(uid)) {
+      continue;
+    }
+    const auto state = std::ranges::find_if(
+        *held, [&](const auto& held_pod) { return held_pod.key.netns_cookie == pod.cookie; });
+    if (state != held->end() && state->captured && state->steered && state->listeners) {
+      continue;
+    }
+    auto repaired = kernel_.set_up(pod.fds->netns.get(), pod.spec.ips);
+    if (repaired) {
+      repaired = kernel_.capture({.netns_cookie = pod.cookie, .ips = pod.spec.ips},
+                                 pod.fds->netns.get(), pod.fds->listeners);
+    }
+    obs::log(obs::Level::error, kScope, "the kernel had lost a pod",
+             {{"pod", pod.spec.name},
+              {"namespace", pod.spec.ns},
+              {"outcome", repaired ? "captured again" : to_string(repaired.error())}});
+  }
+}
+
+void Enrolment::compare_unreachable(const std::vector<datapath::PodState>& held) {
+  const auto settled = [&](const Record& record) {
+    const auto state = std::ranges::find_if(held, [&](const auto& held_pod) {
+      return held_pod.key.netns_cookie == record.netns_cookie;
+    });
+    if (state == held.end()) {
+      return true;
+    }
+    if (state->netns_inode == 0 || !is_wanted(record.pod.uid)) {
+      discard(*state);
+      return true;
+    }
+    if (!adopt_pod(record, *state)) {
+      return false;
+    }
+    background_.spawn(announce(record.pod.uid));
+    return true;
+  };
+  if (std::erase_if(unreachable_, settled) > 0) {
+    (void)write_down(nullptr);  // a record too many harms nobody
+    options_.changed();
+  }
+}
+
+io::Task<> Enrolment::announce(std::string uid) {
+  const auto found = pods_.find(uid);
+  if (found == pods_.end()) {
+    co_return;
+  }
+  auto served = co_await as_result(announcer_.announce(announcement(found->second)));
+  if (!served && served.error().code != Errc::cancelled) {
+    obs::log(obs::Level::warn, kScope,
+             "an adopted pod was not announced; the next ztunnel hears of it",
+             {{"uid", uid}, {"error", served.error()}});
+  }
+}
+
+io::Task<> Enrolment::stop() {
+  background_.cancel();
+  co_await background_.join();
+}
+
+Result<> Enrolment::write_down(const Pod* also) const {
+  std::vector<Record> records = unreachable_;
+  for (const auto& [uid, pod] : pods_) {
+    if (pod.step >= Step::captured || &pod == also) {
+      records.push_back({.netns_cookie = pod.cookie, .pod = pod.spec});
+    }
+  }
+  return write_records(options_.records_path, records);
+}
+
+AnnouncedPod Enrolment::announcement(const Pod& pod) {
+  return {.add = {.uid = pod.spec.uid,
+                  .workload = {.name = pod.spec.name,
+                               .ns = pod.spec.ns,
+                               .service_account = pod.spec.service_account}},
+          .fds = pod.fds};
+}
+
+std::vector<AnnouncedPod> Enrolment::announced() const {
+  std::vector<AnnouncedPod> announced;
+  for (const auto& [uid, pod] : pods_) {
+    if (pod.step >= Step::announced) {
+      announced.push_back(announcement(pod));
+    }
+  }
+  return announced;
+}
+
+std::set<std::string> Enrolment::captured_uids() const {
+  std::set<std::string> uids;
+  for (const auto& [uid, pod] : pods_) {
+    if (pod.step == Step::captured) {
+      uids.insert(uid);
+    }
+  }
+  for (const auto& record : unreachable_) {
+    uids.insert(record.pod.uid);
+  }
+  return uids;
+}
+
+bool Enrolment::has_identity(const SpiffeId& id) const {
+  const auto is_it = [&](const auto& entry) { return entry.second.identity() == id; };
+  const auto has_it = [&](const auto& entry) { return entry.second.spec.identity() == id; };
+  return std::ranges::any_of(wanted_, is_it) || std::ranges::any_of(pods_, has_it);
+}
+
+std::vector<PodView> Enrolment::pods() const {
+  static constexpr std::string_view kStates[] = {"seen", "seen", "enrolled", "captured",
+                                                 "draining"};
+  std::vector<PodView> views;
+  for (const auto& [uid, pod] : pods_) {
+    views.push_back({.pod = pod.spec,
+                     .netns_inode = pod.inode,
+                     .state = kStates[static_cast<std::size_t>(pod.step)]});
+  }
+  return views;
+}
+
+}  // namespace culvert::enrol

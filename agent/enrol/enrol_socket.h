@@ -1,0 +1,46 @@
+// EnrolSocket: the one way in for pods: the CNI plugin, the demo and the tests. One JSON datagram a
+// request, the netns beside it as a descriptor, one JSON datagram back:
+//   {"op":"add"|"del","uid":"…","namespace":"…","name":"…"}  →  {"ok":true} or
+//   {"ok":false,"error":"one sentence"}
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/enrol/enrolment.h"
+#include "agent/root_socket.h"
+#include "ztunnel/lib/io/loop.h"
+
+namespace culvert::enrol {
+
+// 4 KiB: a uid, a namespace and a name have at most 253 bytes each.
+inline constexpr std::size_t kEnrolRequestBytesMax = 4096;
+
+struct EnrolOrder {
+  enum class Op : std::uint8_t { add, del };
+  Op op = Op::add;
+  EnrolRequest pod;
+};
+
+// parse_enrol_request reads one datagram. Fails with `protocol` and a sentence that names the
+// field; descriptors too many or too few are faults as well.
+Result<EnrolOrder> parse_enrol_request(std::string_view json, std::vector<Fd> fds);
+std::string enrol_reply(const Result<>& outcome);
+
+class EnrolSocket final : public agent::Attendant {
+ public:
+  EnrolSocket(io::Loop& loop, Enrolment& enrolment) : loop_(loop), enrolment_(enrolment) {}
+
+  // attend answers the requests of one connection, one after the other.
+  io::Task<> attend(Fd connection, net::PeerCredentials peer) override;
+
+ private:
+  io::Task<> carry_out(net::Message message);
+
+  io::Loop& loop_;
+  Enrolment& enrolment_;
+};
+
+}  // namespace culvert::enrol

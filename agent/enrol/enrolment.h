@@ -1,0 +1,139 @@
+// Enrolment: the life of the pods of this node: seen → enrolled → captured → drained. Owns the
+// order of the steps and their undoing; the steps themselves are NodeKernel's and Announcer's.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/enrol/announcer.h"
+#include "agent/enrol/node_kernel.h"
+#include "agent/enrol/records.h"
+#include "agent/mesh/desired.h"
+#include "ztunnel/lib/base/identity.h"
+#include "ztunnel/lib/io/event.h"
+#include "ztunnel/lib/io/loop.h"
+#include "ztunnel/lib/io/scope.h"
+
+namespace culvert::enrol {
+
+// EnrolRequest is what the CNI plugin (or whoever plays it) reports: a pod and its netns.
+struct EnrolRequest {
+  std::string uid;
+  std::string ns;
+  std::string name;
+  Fd netns;
+};
+
+// PodView is one pod for GET /pods.
+struct PodView {
+  mesh::LocalPod pod;  // with the addresses found in the netns
+  std::uint64_t netns_inode = 0;
+  std::string_view state;  // "seen", "enrolled", "captured", "draining"
+};
+
+class Enrolment {
+ public:
+  struct Options {
+    std::string node;          // for sentences
+    std::string records_path;  // see records.h
+    // 5 s: an API server or a person's file may come a little after the CNI's call.
+    io::Duration source_wait = std::chrono::seconds(5);
+    // 3 s: IPv6 duplicate detection takes about 2.
+    io::Duration address_wait = std::chrono::seconds(3);
+    // 25 s: as long as ztunnel's own drain; less if no connection is left.
+    io::Duration drain_time = std::chrono::seconds(25);
+    // Called when captured_uids() has changed.
+    std::function<void()> changed = [] {};
+  };
+
+  Enrolment(io::Loop& loop, NodeKernel& kernel, Announcer& announcer, Options options);
+
+  // set_wanted takes the ambient pods of this node as the source says it. Pods that are no longer
+  // among them are un-enrolled in the background; with `complete` false (a file was never read
+  // well) a missing pod means nothing, and it stays. A pod that was un-enrolled for its label comes
+  // back when it is wanted again.
+  void set_wanted(std::vector<mesh::LocalPod> wanted, bool complete);
+
+  // adopt takes over what an earlier agent left in the kernel: wanted pods get fresh listeners in
+  // place, the others are un-enrolled. Call it once, after set_wanted and before the sockets open.
+  // Gives one sentence for each pod that could be neither.
+  std::vector<std::string> adopt();
+
+  // add enrols a pod and returns when its connections are captured and a ztunnel serves it.
+  // Repeating it is success. On failure every step is undone, in reverse order, and the pod is as
+  // before; the error's context names the pod. Waits for the source to know the pod, for its
+  // addresses, and for a ztunnel, a few seconds each.
+  io::Task<> add(EnrolRequest request);
+
+  // remove un-enrols a pod whose processes are gone (CNI DEL); an unknown one is success.
+  io::Task<> remove(std::string uid);
+
+  // compare puts back what someone else took out of the kernel, and tries again what adopt() could
+  // not do. Call it now and then.
+  void compare();
+
+  // stop ends the background work; what is in the kernel stays.
+  io::Task<> stop();
+
+  std::vector<AnnouncedPod> announced() const;  // what each ztunnel must serve
+  std::set<std::string> captured_uids() const;  // they speak HBONE
+  bool has_identity(const SpiffeId& id) const;  // of a wanted pod or one that is enrolled
+  std::vector<PodView> pods() const;
+
+ private:
+  // How far a pod has come; undoing goes the same way back.
+  enum class Step : std::uint8_t { seen, set_up, announced, captured, draining };
+  struct Pod {
+    mesh::LocalPod spec;
+    std::uint64_t cookie = 0;
+    std::uint64_t inode = 0;
+    std::shared_ptr<PodFds> fds;  // its listeners are made once, before anyone shares it
+    Step step = Step::seen;
+  };
+  // SeenNetns is where a pod was that left because of its label. No descriptor: that would keep the
+  // netns of a dead pod.
+  struct SeenNetns {
+    std::uint64_t cookie = 0;
+    std::uint64_t inode = 0;
+  };
+  class Busy;
+
+  io::Task<mesh::LocalPod> wait_until_wanted(const EnrolRequest& request);
+  io::Task<std::vector<IpAddress>> wait_for_addresses(int netns);
+  io::Task<> begin(std::string uid);  // waits until nobody else works on the pod
+  io::Task<> enrol(Pod& pod);
+  io::Task<> climb(Pod& pod);
+  io::Task<> undo(Pod& pod);
+  io::Task<> leave(std::string uid, bool drain);
+  io::Task<> drained(const Pod& pod);
+  io::Task<> leave_for_label(std::string uid);
+  io::Task<> come_back(std::string uid);
+  void compare_unreachable(const std::vector<datapath::PodState>& held);
+  io::Task<> announce(std::string uid);
+  Result<> adopt_pod(const Record& record, const datapath::PodState& state);
+  void discard(const datapath::PodState& state);
+  static AnnouncedPod announcement(const Pod& pod);
+  Result<> write_down(const Pod* also) const;
+  bool is_wanted(const std::string& uid) const;
+
+  io::Loop& loop_;
+  NodeKernel& kernel_;
+  Announcer& announcer_;
+  Options options_;
+  std::map<std::string, mesh::LocalPod> wanted_;
+  bool complete_ = false;
+  std::map<std::string, Pod> pods_;
+  std::map<std::string, SeenNetns> seen_;
+  std::vector<Record> unreachable_;  // held by the kernel, wanted, but their netns was not found
+  std::set<std::string> busy_;       // uids that a fiber works on
+  io::Event changed_;                // wanted_ or busy_
+  io::Scope background_;             // last: its fibers use all of the above
+};
+
+}  // namespace culvert::enrol

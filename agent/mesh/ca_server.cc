@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/mesh/ca_server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ztunnel/lib/control/proto/ca.pb.h"
+#include "ztunnel/lib/net/socket_stream.h"
+#include "ztunnel/lib/obs/log.h"
+#include "ztunnel/lib/tls/key.h"
+
+namespace culvert::mesh {
+
+namespace {
+
+constexpr std::string_view kScope = "mesh::ca";
+constexpr const char* kCreateCertificate =
+    "/istio.v1.auth.IstioCertificateService/CreateCertificate";
+constexpr const char* kImpersonated = "ImpersonatedIdentity";
+// 64 KiB a request: a CSR has under 1 KiB.
+constexpr std::size_t kRequestBytesMax = 64 * 1024;
+
+// Both say whom the certificate is for; they must agree.
+Result<> check_impersonated(const istio::v1::auth::IstioCertificateRequest& request,
+                            const SpiffeId& id);
+std::chrono::seconds lifetime_of(const istio::v1::auth::IstioCertificateRequest& request);
+
+}  // namespace
+
+CaServer::CaServer(io::Loop& loop, tls::CertificateAuthority authority, Allowed allowed,
+                   Clock clock)
+    : loop_(loop),
+      authority_(std::move(authority)),
+      allowed_(std::move(allowed)),
+      clock_(std::move(clock)),
+      grpc_(kRequestBytesMax) {
+  grpc_.add(kCreateCertificate, [this](http::GrpcCall& call) { return create_certificate(call); });
+}
+
+io::Task<> CaServer::attend(Fd connection, net::PeerCredentials) {
+  co_await grpc_.serve(loop_, std::make_unique<net::SocketStream>(loop_, std::move(connection)));
+}
+
+io::Task<> CaServer::create_certificate(http::GrpcCall& call) {
+  auto message = co_await call.receive();
+  if (!message) {
+    co_await fail(Errc::protocol, "CA: the call has no request");
+  }
+  auto response = answer(*message);
+  if (!response) {
+    obs::log(obs::Level::warn, kScope, "certificate refused", {{"error", response.error()}});
+  }
+  co_await call.send(co_await std::move(response));
+}
+
+Result<std::string> CaServer::answer(const std::string& message) const {
+  istio::v1::auth::IstioCertificateRequest request;
+  if (!request.ParseFromString(message)) {
+    return fail(Errc::protocol, "CA: the request is no IstioCertificateRequest");
+  }
+  TRY(const auto id, tls::csr_identity(request.csr()));
+  TRY_VOID(check_impersonated(request, id));
+  if (!allowed_(id)) {
+    return fail(Errc::denied, fmt::format("CA: no ambient pod of this node has the identity {}: "
+                                          "certificates are given for its own pods only",
+                                          to_string(id)));
+  }
+  TRY(auto leaf, authority_.sign(request.csr(), id, clock_(), lifetime_of(request)));
+  istio::v1::auth::IstioCertificateResponse response;
+  response.add_cert_chain(std::move(leaf));
+  response.add_cert_chain(authority_.root_pem());
+  obs::log(obs::Level::info, kScope, "certificate issued", {{"identity", to_string(id)}});
+  return response.SerializeAsString();
+}
+
+namespace {
+
+Result<> check_impersonated(const istio::v1::auth::IstioCertificateRequest& request,
+                            const SpiffeId& id) {
+  const auto& fields = request.metadata().fields();
+  const auto found = fields.find(kImpersonated);
+  if (found == fields.end() || found->second.string_value() == to_string(id)) {
+    return {};
+  }
+  return fail(Errc::denied, fmt::format("CA: the CSR is for {}, but the request impersonates {}",
+                                        to_string(id), found->second.string_value()));
+}
+
+std::chrono::seconds lifetime_of(const istio::v1::auth::IstioCertificateRequest& request) {
+  const std::chrono::seconds most = tls::kLeafLifetime;
+  const std::chrono::seconds asked(request.validity_duration());
+  return asked.count() > 0 ? std::min(asked, most) : most;
+}
+
+}  // namespace
+
+}  // namespace culvert::mesh

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/mesh/xds_server.h"
+
+#include <fmt/format.h>
+
+#include "ztunnel/lib/net/socket_stream.h"
+#include "ztunnel/lib/obs/log.h"
+
+namespace culvert::mesh {
+
+namespace {
+
+constexpr std::string_view kScope = "mesh::xds";
+constexpr const char* kMethod =
+    "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
+
+}  // namespace
+
+XdsServer::XdsServer(io::Loop& loop) : loop_(loop), grpc_(kRequestBytesMax) {
+  grpc_.add(kMethod, [this](http::GrpcCall& call) { return stream(call); });
+}
+
+void XdsServer::publish(std::shared_ptr<const DesiredMesh> mesh) {
+  mesh_ = std::move(mesh);
+  ++generation_;
+  changed_.notify_all();
+}
+
+io::Task<> XdsServer::attend(Fd connection, net::PeerCredentials) {
+  co_await grpc_.serve(loop_, std::make_unique<net::SocketStream>(loop_, std::move(connection)));
+}
+
+io::Task<> XdsServer::stream(http::GrpcCall& call) {
+  const auto session = sessions_.emplace(sessions_.end());
+  io::Scope scope(loop_);
+  scope.spawn(write_responses(call, *session));
+  auto ended = co_await as_result(read_requests(call, *session));
+  scope.cancel();
+  auto written = co_await as_result(scope.join());
+  obs::log(obs::Level::info, kScope, "client has gone", {{"node", session->node_id()}});
+  sessions_.erase(session);
+  if (ended && !written && written.error().code != Errc::cancelled) {
+    ended = std::move(written);
+  }
+  co_await std::move(ended);
+}
+
+io::Task<> XdsServer::read_requests(http::GrpcCall& call, XdsSession& session) {
+  for (;;) {
+    auto message = co_await call.receive();
+    if (!message) {
+      co_return;
+    }
+    DeltaRequest request;
+    if (!request.ParseFromString(*message)) {
+      co_await fail(Errc::protocol, "xDS: the request is no DeltaDiscoveryRequest");
+    }
+    const bool is_new = session.node_id().empty();
+    const auto nack = co_await session.take(request);
+    if (is_new) {
+      obs::log(obs::Level::info, kScope, "client connected", {{"node", session.node_id()}});
+    }
+    if (!request.response_nonce().empty()) {
+      note(session, request.type_url(), nack);
+    }
+    changed_.notify_all();
+  }
+}
+
+io::Task<> XdsServer::write_responses(http::GrpcCall& call, XdsSession& session) {
+  for (;;) {
+    std::optional<DeltaResponse> response;
+    if (mesh_) {
+      response = session.next(*mesh_, generation_);
+    }
+    if (!response) {
+      co_await changed_.wait();
+      continue;
+    }
+    obs::log(obs::Level::debug, kScope, "push",
+             {{"type", response->type_url()},
+              {"changed", response->resources_size()},
+              {"removed", response->removed_resources_size()}});
+    co_await call.send(response->SerializeAsString());
+  }
+}
+
+void XdsServer::note(const XdsSession& session, const std::string& type_url,
+                     const std::optional<Nack>& nack) {
+  const auto key = std::make_pair(session.node_id(), type_url);
+  if (!nack) {
+    nacks_.erase(key);
+    return;
+  }
+  std::string& reason = nacks_[key];
+  if (reason != nack->reason) {
+    reason = nack->reason;
+    obs::log(obs::Level::error, kScope, "client refused resources",
+             {{"node", session.node_id()}, {"type", type_url}, {"reason", reason}});
+  }
+}
+
+std::vector<Problem> XdsServer::problems() const {
+  std::vector<Problem> problems;
+  for (const auto& [key, reason] : nacks_) {
+    problems.push_back(
+        {.file = "",
+         .object = key.first,
+         .sentence = fmt::format("{} refused {}: {}", key.first, key.second, reason)});
+  }
+  return problems;
+}
+
+}  // namespace culvert::mesh

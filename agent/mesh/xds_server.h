@@ -1,0 +1,56 @@
+// XdsServer: serves the desired mesh to the ztunnels of the node, as deltas over gRPC on a unix
+// socket.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/mesh/desired.h"
+#include "agent/mesh/objects.h"
+#include "agent/mesh/xds_session.h"
+#include "agent/root_socket.h"
+#include "ztunnel/lib/http/grpc.h"
+#include "ztunnel/lib/io/event.h"
+#include "ztunnel/lib/io/loop.h"
+
+namespace culvert::mesh {
+
+class XdsServer final : public agent::Attendant {
+ public:
+  // 64 MiB a request: a reconnect names every resource that the client has kept.
+  static constexpr std::size_t kRequestBytesMax = std::size_t{64} << 20;
+
+  explicit XdsServer(io::Loop& loop);
+
+  // publish makes `mesh` what is served and wakes every stream. Before the first call clients wait:
+  // an unfinished mesh may lack policies.
+  void publish(std::shared_ptr<const DesiredMesh> mesh);
+
+  // attend serves one client until it goes.
+  io::Task<> attend(Fd connection, net::PeerCredentials peer) override;
+
+  // problems has what clients refused, until they take a response of that type again.
+  std::vector<Problem> problems() const;
+  std::size_t client_count() const { return sessions_.size(); }
+
+ private:
+  io::Task<> stream(http::GrpcCall& call);
+  io::Task<> read_requests(http::GrpcCall& call, XdsSession& session);
+  io::Task<> write_responses(http::GrpcCall& call, XdsSession& session);
+  void note(const XdsSession& session, const std::string& type_url,
+            const std::optional<Nack>& nack);
+
+  io::Loop& loop_;
+  http::GrpcServer grpc_;
+  std::shared_ptr<const DesiredMesh> mesh_;
+  std::uint64_t generation_ = 0;
+  std::list<XdsSession> sessions_;                                    // one a stream
+  std::map<std::pair<std::string, std::string>, std::string> nacks_;  // node id, type → reason
+  io::Event changed_;  // the mesh, or what a client has said
+};
+
+}  // namespace culvert::mesh

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/removal.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "agent/datapath/cgroup.h"
+#include "agent/datapath/datapath.h"
+#include "agent/enrol/node_kernel.h"
+#include "agent/enrol/records.h"
+
+namespace culvert::agent {
+
+namespace {
+
+// Pins that can't be opened (another version) are removed all the same; only the rules and routes
+// of their pods then stay, which do nothing without marks.
+void release_pods(const Config& config);
+
+}  // namespace
+
+Result<> remove_all(const Config& config) {
+  std::error_code error;
+  if (std::filesystem::exists(config.pin_dir, error)) {
+    release_pods(config);
+    TRY_VOID(datapath::Datapath::remove_all(config.pin_dir));
+  }
+  std::filesystem::remove(config.run_dir + "/" + enrol::kRecordsName, error);
+  return {};
+}
+
+Result<std::string> cgroup_of(const Config& config) {
+  if (config.cgroup) {
+    return *config.cgroup;
+  }
+  return datapath::find_cgroup2_root();
+}
+
+namespace {
+
+void release_pods(const Config& config) {
+  const auto told = [](std::string_view what, const Error& failure) {
+    fmt::print(stderr, "culvert-agent: {}: {}\n", what, to_string(failure));
+  };
+  const auto cgroup = cgroup_of(config);
+  if (!cgroup) {
+    return told("the pods are not released one by one", cgroup.error());
+  }
+  auto datapath = datapath::Datapath::open(
+      {.pin_dir = config.pin_dir, .cgroup_root = *cgroup, .probe_cgroup = std::nullopt});
+  if (!datapath) {
+    return told("the pods are not released one by one", datapath.error());
+  }
+  enrol::KernelOfNode kernel(*datapath);
+  const auto held = kernel.held();
+  if (!held) {
+    return told("the kernel's pods can't be listed", held.error());
+  }
+  for (const auto& pod : *held) {
+    Result<> released = kernel.end_capture(pod.key.netns_cookie);
+    if (released) {
+      released = kernel.end_steering(pod.key.netns_cookie);
+    }
+    if (const auto netns = kernel.find_netns(pod.netns_inode, pod.key.netns_cookie);
+        released && netns) {
+      released = kernel.tear_down(netns->get());
+    }
+    if (!released) {
+      told("a pod could not be released", released.error());
+    }
+  }
+}
+
+}  // namespace
+
+}  // namespace culvert::agent

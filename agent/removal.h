@@ -1,0 +1,17 @@
+// Taking everything of this node out of the kernel, for `culvert-agent --remove`.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "agent/config.h"
+
+namespace culvert::agent {
+
+// remove_all releases every pod that the kernel holds (program, rules, routes), then removes all
+// pins, also those of another version. Pods go on in plaintext. Fails with `config` while an agent
+// runs on the same pins. Repeating it is success.
+Result<> remove_all(const Config& config);
+
+// cgroup_of gives the node's cgroup2 directory: the flag's, or what /proc/mounts shows.
+Result<std::string> cgroup_of(const Config& config);
+
+}  // namespace culvert::agent

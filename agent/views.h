@@ -1,0 +1,37 @@
+// What agent-admin.sock shows, as JSON texts.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "agent/datapath/datapath.h"
+#include "agent/enrol/enrolment.h"
+#include "agent/mesh/objects.h"
+
+namespace culvert::agent {
+
+struct Status {
+  std::string version;
+  std::string node;
+  std::string io_backend;
+  std::string io_reason;  // why it is not io_uring; empty if it is
+  std::chrono::seconds uptime{0};
+  std::string source;  // "watching FOLDER", and what is wrong with it
+  std::string probe_cgroup;
+  bool complete = false;  // every file was read well at least once
+  std::size_t workloads_and_services = 0;
+  std::size_t policies = 0;
+  std::size_t problems = 0;
+  std::size_t xds_clients = 0;
+  std::vector<std::string> ztunnels;  // "pid 17, synced"
+  std::size_t pods = 0;
+};
+
+std::string to_json(const Status& status);
+std::string to_json(const std::vector<enrol::PodView>& pods);
+std::string to_json(const std::vector<datapath::VerdictCount>& verdicts);
+std::string to_json(const std::vector<mesh::Problem>& problems);
+
+}  // namespace culvert::agent
