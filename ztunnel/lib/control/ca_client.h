@@ -1,8 +1,9 @@
-// The client of Istio's certificate API: one unary call, IstioCertificateService/CreateCertificate.
-// Source of truth: istio/api security/v1alpha1/ca.proto; ztunnel identity/caclient.rs.
+// CaClient: Istio's certificate service, one unary call.
+// Source of truth: istio/api security/v1alpha1/ca.proto; ztunnel src/identity/caclient.rs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "ztunnel/lib/control/certificate_store.h"
@@ -10,28 +11,32 @@
 
 namespace culvert::control {
 
-struct CaClientOptions {
-  std::string cluster_id = "Kubernetes";
+inline constexpr const char* kCreateCertificate =
+    "/istio.v1.auth.IstioCertificateService/CreateCertificate";
+
+struct CaOptions {
+  http::HeaderList metadata = {{"clusterid", "Kubernetes"}};
   std::chrono::seconds lifetime = std::chrono::hours(24);  // asked for; the CA may give less
+  io::Duration deadline = std::chrono::seconds(8);  // before the store's own, to name the cause
 };
 
 class CaClient {
  public:
-  // `channel` must outlive the client and its tasks.
-  CaClient(http::GrpcChannel& channel, CaClientOptions options)
-      : channel_(channel), options_(std::move(options)) {}
+  // `loop` and `rng`, and what `dial` captures, must outlive the client.
+  CaClient(io::Loop& loop, Rng& rng, http::GrpcChannel::Dial dial, CaOptions options = {});
 
-  // sign sends the request for `id` and gives the chain as the CA answers it. Fails as the
-  // channel's unary call does, and with `protocol` when the answer is no CreateCertificate
-  // response.
-  io::Task<std::vector<std::string>> sign(SpiffeId id, std::string csr);
+  // run carries the connection until it is cancelled.
+  io::Task<> run() { return channel_.run(); }
 
-  // sign_csr is sign() in the form that the certificate store takes; the client must outlive it.
-  SignCsr sign_csr();
+  // sign has `csr_pem` signed for `id`. Fails as the channel's unary call does, and with `protocol`
+  // when the answer is not a chain with a root.
+  io::Task<SignedChain> sign(std::string csr_pem, SpiffeId id);
+
+  bool connected() const { return channel_.connected(); }
 
  private:
-  http::GrpcChannel& channel_;
-  CaClientOptions options_;
+  CaOptions options_;
+  http::GrpcChannel channel_;
 };
 
 }  // namespace culvert::control

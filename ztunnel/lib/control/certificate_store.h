@@ -1,119 +1,104 @@
-// CertificateStore: the certificates of the workloads that this node speaks for. It makes their
-// keys, has them signed, renews them at half life, and gives them to whoever connects. Lives on the
-// control thread; current() and list() are for every thread. Source of truth: Istio's ztunnel
-// identity/manager.rs, and where we differ, README.md.
+// CertificateStore: the certificates of the workloads of this node. It makes their keys, which never
+// leave it, has them signed, renews them at half life, and keeps a valid one when a renewal fails.
+// Lives on the control thread. Source of truth: ztunnel src/identity/manager.rs; wire-facts §4.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "ztunnel/lib/base/identity.h"
 #include "ztunnel/lib/base/rng.h"
 #include "ztunnel/lib/io/event.h"
 #include "ztunnel/lib/io/loop.h"
+#include "ztunnel/lib/io/scope.h"
 #include "ztunnel/lib/tls/certificate.h"
 
 namespace culvert::control {
 
-// SignCsr has a CSR (PEM) signed for an identity and gives the elements of the chain: leaf,
-// intermediates, roots last. Called on the store's loop.
-using SignCsr = std::function<io::Task<std::vector<std::string>>(SpiffeId id, std::string csr)>;
+// At once in flight, as Istio's ztunnel: a node that starts must not flood the CA.
+inline constexpr unsigned kFetchesMax = 8;
+// A CA that does not answer would hold one of the eight places for ever.
+inline constexpr std::chrono::seconds kFetchTimeout{10};
+inline constexpr std::chrono::milliseconds kFetchBackoffFirst{500};
+inline constexpr std::chrono::seconds kFetchBackoffMax{150};
+// Around half life, so that a node whose pods started together does not renew them together.
+inline constexpr unsigned kRenewalJitterPercent = 10;
 
-inline constexpr unsigned kSigningsAtOnce = 8;  // as Istio's ztunnel: spares the CA a burst
-// A CA that does not answer must not hold one of the eight places for ever.
-inline constexpr auto kSigningLimit = std::chrono::seconds(10);
-inline constexpr auto kSigningBackoffFirst = std::chrono::milliseconds(500);
-inline constexpr auto kSigningBackoffMax = std::chrono::seconds(150);
-// A connection that waits for a certificate shortens the backoff to this.
-inline constexpr auto kSigningBackoffWanted = std::chrono::seconds(1);
-// How long get() waits for a CA that is away, as an agent that restarts is.
-inline constexpr auto kCertificateWait = std::chrono::seconds(5);
-
-enum class CertificateState : std::uint8_t { initializing, available, unavailable };
-
-struct CertificateStatus {
-  SpiffeId id;
-  CertificateState state = CertificateState::initializing;
-  tls::IdentityPtr identity;  // the newest valid one, if any
-  std::string error;          // why the last signing failed; empty after a success
+// What a CA answers to a request: the leaf and its intermediates, PEM each, and the roots as one PEM.
+struct SignedChain {
+  std::vector<std::string> chain;
+  std::string roots;
 };
 
-// state_text gives "Available", "Initializing" or "Unavailable: <why>", as config_dump shows it.
-std::string state_text(const CertificateStatus& status);
+// SignCsr has a request (PEM) signed for an identity.
+using SignCsr = std::function<io::Task<SignedChain>(std::string csr_pem, SpiffeId id)>;
+
+struct CertificateStoreOptions {
+  // on_renewed is told of each certificate that takes the place of an earlier one.
+  std::function<void(const SpiffeId&, tls::WorkloadIdentityPtr)> on_renewed =
+      [](const SpiffeId&, const tls::WorkloadIdentityPtr&) {};
+  std::function<std::chrono::system_clock::time_point()> now = [] {
+    return std::chrono::system_clock::now();
+  };
+  io::Duration fetch_timeout = kFetchTimeout;
+};
+
+// CertificateState is what dumps show of an identity.
+struct CertificateState {
+  SpiffeId id;
+  tls::WorkloadIdentityPtr current;  // null before the first success
+  std::string failure;               // why the last fetch failed; empty after a success
+  bool valid = false;                // `current` is there and has not expired
+};
 
 class CertificateStore {
  public:
-  struct Options {
-    // Told of each new certificate, and with null of each that ended, on the store's thread.
-    std::function<void(const SpiffeId&, const tls::IdentityPtr&)> on_change;
-    std::function<tls::WallTime()> wall_clock = [] { return std::chrono::system_clock::now(); };
-  };
+  // `loop` and `rng` must outlive the store, whose stop() must have ended before its destruction.
+  CertificateStore(io::Loop& loop, Rng& rng, SignCsr sign, CertificateStoreOptions options = {});
 
-  // `loop` and `rng` must outlive the store; stop() must have ended before its destruction.
-  CertificateStore(io::Loop& loop, Rng& rng, SignCsr sign, Options options);
-  ~CertificateStore();
+  // get gives a valid certificate, and waits for as long as there is none; all who wait share one
+  // fetch. From then on the identity is kept renewed. Fails with `cancelled` when it is forgotten.
+  io::Task<tls::WorkloadIdentityPtr> get(SpiffeId id);
 
-  // get gives a valid certificate for `id`, from the store or, ahead of all that nobody waits for,
-  // from the CA; all who wait share one signing. Fails with what the signing failed with; if the CA
-  // is away, only after kCertificateWait. Fails with `cancelled` when the store stops and with
-  // `not_found` when `id` is forgotten meanwhile. Control thread.
-  io::Task<tls::IdentityPtr> get(SpiffeId id);
-
-  // prefetch has a certificate made before someone waits for it. Control thread.
-  void prefetch(const SpiffeId& id);
-
-  // forget ends the renewal of `id` and drops its certificate; connections keep theirs. Control
-  // thread.
+  // forget ends the renewal; connections keep what they have.
   void forget(const SpiffeId& id);
 
-  // current gives the newest valid certificate for `id`, or null. Any thread; costs one atomic load
-  // of a shared pointer and a look-up.
-  tls::IdentityPtr current(const SpiffeId& id) const;
+  std::vector<CertificateState> states() const;
 
-  // list gives all identities with their states, in order. Any thread.
-  std::vector<CertificateStatus> list() const;
-
-  // stop ends all signings and waits for them. Control thread.
+  // stop ends all fetches and waits for them.
   io::Task<> stop();
 
  private:
-  enum class Priority : std::uint8_t { renewal, warm_up, awaited };
-  static constexpr std::size_t kPriorities = 3;
-  struct Entry;
-  class Place;
-  using Published = std::map<SpiffeId, CertificateStatus>;
+  struct Entry {
+    SpiffeId id;
+    tls::WorkloadIdentityPtr current;
+    std::string failure;
+    bool forgotten = false;
+    io::Event changed;
+  };
+  // Shared by the map, the fiber that keeps it and those who wait, each of which may be the last.
+  using EntryPtr = std::shared_ptr<Entry>;
 
-  Entry& entry(const SpiffeId& id, Priority priority);
-  Entry* find(const SpiffeId& id);
-  void raise(Entry& entry, Priority priority);
-  io::Task<> maintain(Entry& entry);
-  io::Task<> sign_once(Entry& entry);
-  io::Task<> await_place(Entry& entry);
-  io::Task<> await_due(Entry& entry);
-  io::Duration until_due(const Entry& entry) const;
-  void succeeded(Entry& entry, tls::IdentityPtr identity);
-  void failed(Entry& entry, Error error);
-  void publish(const Entry& entry);
+  bool is_valid(const Entry& entry) const;
+  io::Task<> keep(EntryPtr entry);
+  io::Task<> pause(EntryPtr entry, io::Duration duration);
+  io::Duration until_renewal(const tls::WorkloadIdentity& identity);
+  io::Task<tls::WorkloadIdentityPtr> fetch_in_turn(SpiffeId id);
+  io::Task<tls::WorkloadIdentityPtr> fetch(SpiffeId id);
 
   io::Loop& loop_;
   Rng& rng_;
   SignCsr sign_;
-  Options options_;
-  bool stopping_ = false;
-  unsigned signings_ = 0;
-  std::array<unsigned, kPriorities> waiting_{};  // entries that wait for a place, by priority
-  io::Event place_freed_;
-  std::unordered_map<SpiffeId, std::unique_ptr<Entry>> entries_;
-  std::atomic<std::shared_ptr<const Published>> published_;
-  io::Scope scope_;  // entries that were forgotten, until their fibers have ended
+  CertificateStoreOptions options_;
+  std::map<SpiffeId, EntryPtr> entries_;
+  unsigned fetches_ = 0;
+  io::Event fetch_ended_;
+  io::Scope scope_;
 };
 
 }  // namespace culvert::control

@@ -1,11 +1,10 @@
-// Certificates and what is made of them: a chain as the CA answers it, and WorkloadIdentity, which
-// is everything that a connection needs to prove who it is and to check its peer.
+// WorkloadIdentity: a key with its certificate chain and the roots that its peers are checked against,
+// ready for handshakes. Immutable; all threads may share it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,88 +12,54 @@
 
 #include "ztunnel/lib/base/identity.h"
 #include "ztunnel/lib/base/result.h"
-#include "ztunnel/lib/tls/handles.h"
-#include "ztunnel/lib/tls/keys.h"
+
+struct ssl_ctx_st;  // SSL_CTX
 
 namespace culvert::tls {
 
-using WallTime = std::chrono::system_clock::time_point;
-
-// 256 KiB of PEM and 64 certificates: a root bundle of a mesh that federates dozens of others.
-inline constexpr std::size_t kPemBytesMax = 256 * 1024;
-inline constexpr std::size_t kChainCertificatesMax = 64;
-
-class Certificate {
- public:
-  explicit Certificate(CertificateHandle x509);
-
-  WallTime not_before() const { return not_before_; }
-  WallTime not_after() const { return not_after_; }
-  const std::string& serial_number() const { return serial_number_; }  // decimal
-  std::string to_pem() const;
-
-  // spiffe_id gives the one identity in the certificate. Fails with `identity` unless it holds
-  // exactly one URI SAN and that is a SPIFFE identity of this mesh's form.
-  Result<SpiffeId> spiffe_id() const;
-
-  x509_st* get() const { return x509_.get(); }
-
- private:
-  CertificateHandle x509_;
-  WallTime not_before_;
-  WallTime not_after_;
-  std::string serial_number_;
+// CertificateFacts is what dumps show of a certificate.
+struct CertificateFacts {
+  std::string pem;
+  std::string serial_number;  // decimal
+  std::chrono::system_clock::time_point not_before;
+  std::chrono::system_clock::time_point not_after;
 };
 
-// parse_certificates reads all PEM certificates of a text, in order; text between blocks is
-// skipped. Fails with `protocol` when one can't be read or there is none, with `limit` above the
-// limits.
-Result<std::vector<Certificate>> parse_certificates(std::string_view pem);
-
-struct CertificateChain {
-  std::vector<Certificate> certificates;  // leaf first, then intermediates
-  std::vector<Certificate> roots;         // whom to trust; at least one
-
-  const Certificate& leaf() const { return certificates.front(); }
-
-  // parse takes the elements of Istio's CreateCertificate response: the leaf, one intermediate
-  // each, and last the bundle of roots. Fails with `protocol` on fewer than two elements or
-  // unreadable ones, with `limit` above the limits.
-  static Result<CertificateChain> parse(std::span<const std::string> elements);
-};
-
-// WorkloadIdentity is one workload's key, chain and roots, with the TLS contexts made of them once,
-// so that a handshake builds none. Immutable: any thread may use it, and a rotation makes a new
-// one.
 class WorkloadIdentity {
  public:
-  // make checks that all belongs together. Fails with `identity` if the leaf holds no single SPIFFE
-  // identity, with `tls` if the key is not the leaf's or the chain does not lead to the roots. It
-  // does not check times: an identity may be loaded to be shown after it expired.
-  static Result<std::shared_ptr<const WorkloadIdentity>> make(PrivateKey key,
-                                                              CertificateChain chain);
+  // make takes the private key (PKCS#8 PEM), the chain as the CA answers it (leaf, intermediates) and
+  // the roots (one PEM text, several certificates allowed). Fails with `tls` when something can't be
+  // read or the key is not the leaf's, `identity` when the leaf has no single SPIFFE ID. Validity is
+  // not checked here: handshakes do, and the store renews in time.
+  static Result<std::shared_ptr<const WorkloadIdentity>> make(std::string_view key_pem,
+                                                              std::span<const std::string> chain_pem,
+                                                              std::string_view roots_pem);
   ~WorkloadIdentity();
+  WorkloadIdentity(const WorkloadIdentity&) = delete;
+  WorkloadIdentity& operator=(const WorkloadIdentity&) = delete;
 
   const SpiffeId& id() const { return id_; }
-  const CertificateChain& chain() const { return chain_; }
-  WallTime not_before() const { return chain_.leaf().not_before(); }
-  WallTime not_after() const;  // the earliest end in the chain below the roots
+  const std::vector<CertificateFacts>& chain() const { return chain_; }  // leaf first
+  const std::vector<CertificateFacts>& roots() const { return roots_; }
 
+  // The contexts for handshakes, made once per identity; borrowed.
   ssl_ctx_st* client_context() const { return client_.get(); }
   ssl_ctx_st* server_context() const { return server_.get(); }
-  x509_store_st* roots() const { return roots_.get(); }
 
  private:
-  WorkloadIdentity(PrivateKey key, CertificateChain chain, SpiffeId id);
+  struct ContextDeleter {
+    void operator()(ssl_ctx_st* context) const;
+  };
+  using ContextPtr = std::unique_ptr<ssl_ctx_st, ContextDeleter>;
+  WorkloadIdentity() = default;
 
-  PrivateKey key_;
-  CertificateChain chain_;
   SpiffeId id_;
-  StoreHandle roots_;
-  ContextHandle client_;
-  ContextHandle server_;
+  std::vector<CertificateFacts> chain_;
+  std::vector<CertificateFacts> roots_;
+  ContextPtr client_;
+  ContextPtr server_;
 };
 
-using IdentityPtr = std::shared_ptr<const WorkloadIdentity>;
+using WorkloadIdentityPtr = std::shared_ptr<const WorkloadIdentity>;
 
 }  // namespace culvert::tls

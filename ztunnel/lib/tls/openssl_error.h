@@ -1,5 +1,5 @@
-// BoringSSL's errors as ours. Its queue is hidden state of a thread: it is drained and cleared here
-// and nowhere else.
+// BoringSSL's errors as ours. Its queue is hidden state of a thread: it is drained and cleared here and
+// nowhere else.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
