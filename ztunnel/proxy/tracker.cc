@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ztunnel/proxy/tracker.h"
+
+#include "ztunnel/lib/policy/authorize.h"
+
+namespace culvert::proxy {
+
+Tracker::~Tracker() {
+  CULVERT_ASSERT(connections_.empty());
+}
+
+void Tracker::recheck(const policy::Snapshot& snapshot) {
+  for (Connection* connection : connections_) {
+    const Facts& facts = connection->facts();
+    if (facts.direction != obs::Direction::inbound) {
+      continue;
+    }
+    auto own = snapshot.workload(facts.destination->uid);
+    const policy::Workload& destination = own != nullptr ? *own : *facts.destination;
+    const auto verdict = policy::authorize(snapshot, destination,
+                                           {.peer = facts.source_identity,
+                                            .source = facts.downstream.ip,
+                                            .destination = facts.actual});
+    if (!verdict.allow) {
+      connection->end("connection closed due to policy change: " + verdict.reason);
+    }
+  }
+}
+
+void Tracker::flush() {
+  for (Connection* connection : connections_) {
+    connection->flush();
+  }
+}
+
+std::vector<LiveConnection> Tracker::connections() const {
+  std::vector<LiveConnection> result;
+  result.reserve(connections_.size());
+  for (const Connection* connection : connections_) {
+    const Facts& facts = connection->facts();
+    result.push_back({.pod_uid = facts.pod->uid,
+                      .direction = facts.direction,
+                      .src = facts.downstream,
+                      .original_dst = facts.original,
+                      .actual_dst = facts.actual,
+                      .hbone = facts.hbone.has_value()});
+  }
+  return result;
+}
+
+}  // namespace culvert::proxy
