@@ -8,23 +8,22 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "ztunnel/lib/base/rng.h"
 #include "ztunnel/lib/io/timeout.h"
 #include "ztunnel/lib/net/netns.h"
 
 namespace culvert::net {
 namespace {
 
-// Linux uapi values that glibc 2.36 does not have.
-constexpr int kIpLocalPortRange = 51;  // since 6.3
-// How many source ports are tried one by one where the kernel can't choose from a range: with half
-// of the range taken, all would be in use once in 2^64 connects.
-constexpr int kBindAttemptsMax = 64;
+// How many source ports of a range are tried: with half of the range taken, all would be taken once
+// in 2^64 connects.
+constexpr std::uint64_t kPortAttemptsMax = 64;
 
 Result<> set_option(int fd, int level, int name, int value, std::string_view what);
-Result<> set_source(int fd, const ConnectOptions& options, io::TimePoint now);
+Result<> set_source(int fd, const ConnectOptions& options, std::uint16_t port);
 Result<> bind_to(int fd, const SocketAddress& address);
 
-Result<Fd> make_socket(const ConnectOptions& options, io::TimePoint now) {
+Result<Fd> make_socket(const ConnectOptions& options, std::uint16_t source_port) {
   const int family = options.to.ip.is_v4() ? AF_INET : AF_INET6;
   TRY(auto socket, socket_in_netns(options.netns, family, SOCK_STREAM));
   if (options.mark != 0) {
@@ -37,28 +36,62 @@ Result<Fd> make_socket(const ConnectOptions& options, io::TimePoint now) {
     return fail_errno(errno, "SO_BINDTODEVICE " + options.bind_device);
   }
   if (options.source) {
-    TRY_VOID(set_source(socket.get(), options, now));
+    TRY_VOID(set_source(socket.get(), options, source_port));
   }
   return socket;
 }
 
-io::Task<> connect_socket(io::Loop& loop, int fd, SocketAddress to) {
-  co_await loop.connect(fd, to);
+// The port to try first: anywhere in the range, and another one for connects of the same turn.
+std::uint64_t first_port(const io::Loop& loop, const ConnectOptions& options) {
+  const auto now = static_cast<std::uint64_t>(loop.now().time_since_epoch().count());
+  Rng rng(now ^ reinterpret_cast<std::uintptr_t>(&options));
+  return rng.next();
+}
+
+io::Task<Fd> connect_socket(io::Loop& loop, const ConnectOptions& options) {
+  if (!options.source || !options.source_ports) {
+    Fd socket = co_await make_socket(options, 0);
+    co_await loop.connect(socket.get(), options.to);
+    co_return socket;
+  }
+  const PortRange ports = *options.source_ports;
+  CULVERT_ASSERT(ports.low != 0 && ports.low <= ports.high);
+  const std::uint64_t count = static_cast<std::uint64_t>(ports.high - ports.low) + 1;
+  const std::uint64_t first = first_port(loop, options);
+  for (std::uint64_t i = 0; i < std::min(count, kPortAttemptsMax); ++i) {
+    auto socket = make_socket(options, static_cast<std::uint16_t>(ports.low + (first + i) % count));
+    if (!socket && socket.error().sys == EADDRINUSE) {
+      continue;  // somebody listens on this port
+    }
+    if (!socket) {
+      co_return std::move(socket);
+    }
+    auto connected = co_await as_result(loop.connect(socket->get(), options.to));
+    if (!connected && connected.error().sys == EADDRNOTAVAIL) {
+      continue;  // this port already has a connection to this destination
+    }
+    co_await std::move(connected);
+    co_return std::move(*socket);
+  }
+  co_return fail(Errc::limit, "no free source port in " + std::to_string(ports.low) + "-" +
+                                  std::to_string(ports.high));
 }
 
 }  // namespace
 
 io::Task<std::unique_ptr<SocketStream>> connect_tcp(io::Loop& loop, ConnectOptions options) {
   const std::string what = "connect " + to_string(options.to);
-  auto socket = make_socket(options, loop.now());
+  auto socket = co_await as_result(
+      io::with_timeout(loop, options.timeout, what, connect_socket(loop, options)));
   if (!socket) {
-    co_return fail(prefixed(what, std::move(socket).error()));
-  }
-  auto connected = co_await as_result(io::with_timeout(
-      loop, options.timeout, what, connect_socket(loop, socket->get(), options.to)));
-  if (!connected) {
-    const int error = connected.error().sys;
-    co_return error != 0 ? fail_errno(error, what) : fail(std::move(connected).error());
+    Error error = std::move(socket).error();
+    if (error.code == Errc::timed_out && error.sys == 0) {
+      co_return fail(std::move(error));  // the deadline's, which has the name already
+    }
+    if (error.context.starts_with("connect: ")) {
+      co_return fail_errno(error.sys, what);
+    }
+    co_return fail(prefixed(what, std::move(error)));
   }
   tune_tcp(socket->get());
   co_return std::make_unique<SocketStream>(loop, std::move(*socket));
@@ -148,25 +181,10 @@ Result<> bind_to(int fd, const SocketAddress& address) {
   return {};
 }
 
-// Binds to ports of the range one by one, from a place that differs from connect to connect.
-Result<> bind_in_range(int fd, const IpAddress& source, PortRange ports, io::TimePoint now) {
-  TRY_VOID(set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"));
-  const auto count = static_cast<std::uint64_t>(ports.high - ports.low) + 1;
-  const auto first = static_cast<std::uint64_t>(now.time_since_epoch().count()) % count;
-  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(count, kBindAttemptsMax); ++i) {
-    const auto port = static_cast<std::uint16_t>(ports.low + (first + i) % count);
-    auto bound = bind_to(fd, {source, port});
-    if (bound || bound.error().sys != EADDRINUSE) {
-      return bound;
-    }
-  }
-  return fail(Errc::limit, "bind " + to_string(source) + ": no free source port in " +
-                               std::to_string(ports.low) + "-" + std::to_string(ports.high));
-}
-
 // The source address and, as late as the connect, its port: a port taken by bind() would be unique
-// per address, where a connection's need only be unique per destination.
-Result<> set_source(int fd, const ConnectOptions& options, io::TimePoint now) {
+// per address, where a connection's need only be unique per destination. A port of our choice needs
+// SO_REUSEADDR for the same freedom.
+Result<> set_source(int fd, const ConnectOptions& options, std::uint16_t port) {
   const bool is_v4 = options.to.ip.is_v4();
   if (options.source->is_v4() != is_v4) {
     return fail(Errc::config, "the source " + to_string(*options.source) +
@@ -178,20 +196,12 @@ Result<> set_source(int fd, const ConnectOptions& options, io::TimePoint now) {
                         "IP_TRANSPARENT (needs CAP_NET_ADMIN)"));
     TRY_VOID(set_option(fd, level, is_v4 ? IP_FREEBIND : IPV6_FREEBIND, 1, "IP_FREEBIND"));
   }
-  // These two are options of IPPROTO_IP for both families.
-  TRY_VOID(set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT"));
-  if (options.source_ports) {
-    const PortRange ports = *options.source_ports;
-    CULVERT_ASSERT(ports.low != 0 && ports.low <= ports.high);
-    const std::uint32_t range = ports.low | static_cast<std::uint32_t>(ports.high) << 16;
-    auto ranged = set_option(fd, IPPROTO_IP, kIpLocalPortRange, static_cast<int>(range),
-                             "IP_LOCAL_PORT_RANGE");
-    if (!ranged && ranged.error().sys == ENOPROTOOPT) {
-      return bind_in_range(fd, *options.source, ports, now);
-    }
-    TRY_VOID(std::move(ranged));
+  if (port != 0) {
+    TRY_VOID(set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"));
+  } else {  // an option of IPPROTO_IP for both families
+    TRY_VOID(set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT"));
   }
-  return bind_to(fd, {*options.source, 0});
+  return bind_to(fd, {*options.source, port});
 }
 
 }  // namespace

@@ -30,8 +30,9 @@ struct ConnectOptions {
   // the connect.
   std::optional<IpAddress> source;
   bool transparent = false;
-  // Where the source port comes from, if `source` is given (IP_LOCAL_PORT_RANGE, or explicit binds
-  // on kernels before 6.3).
+  // Where the source port comes from, if `source` is given. Not by IP_LOCAL_PORT_RANGE: the kernel
+  // ignores it outside the netns' own ip_local_port_range (tried on 6.18), and the ports of clients
+  // are just what a delivery has to keep away from.
   std::optional<PortRange> source_ports;
   std::uint32_t mark = 0;   // SO_MARK, 0 for none
   std::string bind_device;  // SO_BINDTODEVICE, such as "lo"; empty for none
