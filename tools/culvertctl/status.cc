@@ -83,17 +83,15 @@ void append_pods(std::string& out, const Json& pods, bool colour) {
   out += table.rows.empty() ? "  none\n" : render(table, colour);
 }
 
-// An error of the agent is a sentence, or an object with the sentence under "error".
+// The agent's sentence names file and object itself.
 void append_errors(std::string& out, const Json& errors, bool colour) {
   if (!errors.is_array() || errors.empty()) {
     return;
   }
   out += "\nnot understood\n";
   for (const Json& error : errors) {
-    const std::string object = text(error, "object");
     const std::string sentence = error.is_object() ? text(error, "error") : text(error);
-    const std::string line = object.empty() ? sentence : fmt::format("{}: {}", object, sentence);
-    out += fmt::format("  {}\n", paint(printable(line), Tone::bad, colour));
+    out += fmt::format("  {}\n", paint(printable(sentence), Tone::bad, colour));
   }
 }
 

@@ -33,7 +33,7 @@ class ExampleNode {
         R"([{"uid": "u1", "namespace": "shop", "name": "client", "ips": ["10.244.1.2"],
              "state": "captured"}])");
     add(agent, "/errors",
-        R"([{"object": "mesh/broken.yaml", "error": "line 3: mapping expected"}])");
+        R"([{"file": "a.yaml", "object": "", "error": "a.yaml: line 3: mapping expected"}])");
     if (with_agent) {
       REQUIRE(server_.listen_unix(folder_ + "/agent-admin.sock", agent));
     }
@@ -89,7 +89,7 @@ TEST_CASE("status shows both daemons, the pods and what was not understood") {
         "shop        client   10.244.1.2   captured\n"
         "\n"
         "not understood\n"
-        "  mesh/broken.yaml: line 3: mapping expected\n");
+        "  a.yaml: line 3: mapping expected\n");
 }
 
 TEST_CASE("status shows the daemon that is there and fails for the one that is not") {
