@@ -89,6 +89,17 @@ TEST_CASE_FIXTURE(Folder, "new, replaced, rewritten and deleted files are notice
   CHECK(pods(source).empty());
 }
 
+TEST_CASE_FIXTURE(Folder,
+                  "a file whose stamp did not change is read again if it was written just now") {
+  write("a.yaml", pod_yaml("a", "10.0.0.1"));
+  auto source = open();
+  const auto written = fs::last_write_time(path / "a.yaml");
+  write("a.yaml", pod_yaml("a", "10.0.0.2"));
+  fs::last_write_time(path / "a.yaml", written);
+  CHECK(source.rescan());
+  CHECK(pods(source) == Pods{"a=10.0.0.2"});
+}
+
 TEST_CASE_FIXTURE(Folder, "a file that breaks keeps its last good objects, says so, and heals") {
   write("a.yaml", pod_yaml("a", "10.0.0.1"));
   auto source = open();

@@ -160,6 +160,11 @@ TEST_CASE("a bad entry in a negative list of a DENY leaves the good entries") {
   CHECK(deny.matches_plaintext());
 }
 
+TEST_CASE("a bad entry in a positive list of a DENY takes the whole list away") {
+  CHECK(
+      Enforced("{action: DENY, rules: [{from: [{source: {namespaces: [back, '']}}]}]}").matches());
+}
+
 TEST_CASE("an unknown action, an unknown field and rules that are no list deny everything") {
   for (const auto* spec :
        {"{action: BLOCK, rules: [{from: [{source: {namespaces: [back]}}]}]}", "{rule: [{}]}",

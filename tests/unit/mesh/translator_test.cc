@@ -188,6 +188,20 @@ TEST_CASE("versions change exactly with the content") {
   CHECK(before.mesh.addresses.at(b) == after.mesh.addresses.at(b));
 }
 
+TEST_CASE("a pod of many services has the same version in every translation") {
+  auto text = pod_yaml("a", "10.0.0.1", "labels: {app: web}");
+  for (int i = 0; i < 30; ++i) {
+    text += fmt::format(
+        "---\napiVersion: v1\nkind: Service\nmetadata: {{name: s{}, namespace: shop}}\n"
+        "spec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}\n",
+        i);
+  }
+  const auto first = translated(text);
+  const auto second = translated(text);
+  CHECK(pod(first, "a").services_size() == 30);
+  CHECK(first.mesh == second.mesh);
+}
+
 TEST_CASE("trust domain, cluster and names follow the options") {
   const MeshOptions options{
       .node = "n1", .cluster_id = "east", .trust_domain = "td", .cluster_domain = "k8s.lan"};

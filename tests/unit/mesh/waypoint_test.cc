@@ -81,6 +81,13 @@ TEST_CASE(
                                  "istio.io/use-waypoint, until then its traffic is refused"});
 }
 
+TEST_CASE(
+    "a waypoint that does not exist, named by the namespace, counts for services, its default") {
+  const auto t = translated(labelled_namespace(kUse) + web_service() + pod_yaml("a", "10.0.0.1"));
+  CHECK(service(t, "web").has_waypoint());
+  CHECK_FALSE(pod(t, "a").has_waypoint());
+}
+
 TEST_CASE("a waypoint is behind no waypoint") {
   const auto ns = labelled_namespace(kUse);
   const auto t = translated(
