@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include "agent/enrol/enrol_socket.h"
+#include "tests/unit/agent/fake_node.h"
+
+namespace culvert::enrol {
+
+namespace {
+
+constexpr const char* kAdd = R"({"op":"add","uid":"u1","namespace":"shop","name":"cart"})";
+constexpr const char* kDel = R"({"op":"del","uid":"u1","namespace":"shop","name":"cart"})";
+
+std::vector<Fd> fds(std::size_t count) {
+  std::vector<Fd> all;
+  while (all.size() < count) {
+    all.push_back(some_fd());
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("an add names a pod and brings its netns") {
+  const auto order = parse_enrol_request(kAdd, fds(1));
+  REQUIRE(order);
+  CHECK(order->op == EnrolOrder::Op::add);
+  CHECK(order->pod.uid == "u1");
+  CHECK(order->pod.ns == "shop");
+  CHECK(order->pod.name == "cart");
+  CHECK(order->pod.netns);
+}
+
+TEST_CASE("a del brings nothing") {
+  CHECK(parse_enrol_request(kDel, fds(0)));
+}
+
+TEST_CASE("a request that can't be understood is told what is wrong with it") {
+  struct Row {
+    const char* request;
+    std::size_t fd_count;
+    const char* words;
+  };
+  const Row rows[] = {
+      {"", 0, "no JSON object"},
+      {"[1]", 0, "no JSON object"},
+      {R"({"uid":"u1"})", 0, "\"op\" is missing"},
+      {R"({"op":"check"})", 0, "must be add or del"},
+      {R"({"op":"add","uid":7})", 1, "\"uid\" is missing or no text"},
+      {R"({"op":"add","uid":"u1","namespace":"","name":"x"})", 1, "\"namespace\" is missing"},
+      {kAdd, 0, "0 descriptors instead of 1"},
+      {kAdd, 2, "2 descriptors instead of 1"},
+      {kDel, 1, "1 descriptors instead of 0"},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.request);
+    const auto order = parse_enrol_request(row.request, fds(row.fd_count));
+    REQUIRE(!order);
+    CHECK(to_string(order.error()).find(row.words) != std::string::npos);
+  }
+}
+
+TEST_CASE("replies are one JSON object") {
+  CHECK(enrol_reply({}) == R"({"ok":true})");
+  CHECK(enrol_reply(fail(Errc::config, "no \"netns\"")) ==
+        R"({"error":"no \"netns\"","ok":false})");
+}
+
+}  // namespace culvert::enrol
