@@ -13,14 +13,17 @@ namespace {
 
 constexpr std::string_view kScope = "proxy::zds";
 
-// Logs of a failing connect stop here, so that an absent agent does not fill the log: 10 ms, 20 ms,
-// … are within the first second.
-constexpr io::Duration kLogFrom = std::chrono::seconds(1);
+// Failures of the first 300 ms are not logged, and then one a minute: an absent agent must not fill
+// the log.
+constexpr io::Duration kLogFrom = std::chrono::milliseconds(300);
+constexpr std::chrono::seconds kLogInterval{60};
 
 }  // namespace
 
 io::Task<> ZdsClient::run() {
   io::Duration backoff = kBackoffMin;
+  obs::RateLimitedLog log(
+      {.level = obs::Level::warn, .scope = std::string(kScope), .interval = kLogInterval});
   for (;;) {
     auto ended = co_await as_result(session());
     if (state_ == State::synced) {
@@ -32,8 +35,8 @@ io::Task<> ZdsClient::run() {
       co_await fail(std::move(ended).error());
     }
     if (!ended && (was_connected || backoff >= kLogFrom)) {
-      obs::log(obs::Level::warn, kScope, "no session with the agent; pods are served as they are",
-               {{"error", ended.error()}});
+      log.log(loop_.now(), was_connected ? "lost" : "absent",
+              "no session with the agent; pods are served as they are", {{"error", ended.error()}});
     }
     co_await loop_.sleep(backoff);
     backoff = std::min(backoff * 2, kBackoffMax);

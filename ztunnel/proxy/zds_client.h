@@ -42,9 +42,11 @@ class PodKeeper {
 
 class ZdsClient {
  public:
-  // Reconnects after 10 ms, doubled up to 15 s; a session that got its snapshot starts afresh.
+  // Reconnects after 10 ms, doubled up to 500 ms; a session that got its snapshot starts afresh.
+  // Not up to Istio's 15 s: an agent that is back puts fresh listeners into the slots, and until we
+  // have heard of them their connections wait. A refused connect to a unix socket costs nothing.
   static constexpr io::Duration kBackoffMin = std::chrono::milliseconds(10);
-  static constexpr io::Duration kBackoffMax = std::chrono::seconds(15);
+  static constexpr io::Duration kBackoffMax = std::chrono::milliseconds(500);
 
   enum class State : std::uint8_t { disconnected, connected, synced };
 
