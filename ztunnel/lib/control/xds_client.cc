@@ -152,6 +152,9 @@ io::Task<> XdsClient::stream_for_ever() {
   for (;;) {
     opened_ = took_response_ = routine_end_ = false;
     auto ended = co_await io::as_result(one_stream());
+    if (!ended && ended.error().code == Errc::cancelled) {
+      co_await std::move(ended);
+    }
     callbacks_.on_termination(ended     ? XdsTermination::clean_end
                               : opened_ ? XdsTermination::stream_failed
                                         : XdsTermination::connect_failed);

@@ -112,8 +112,11 @@ io::Task<std::string> GrpcChannel::exchange(std::string path, HeaderList metadat
   }
   const Running running(unary_calls_, unary_ended_);
   GrpcCall call = co_await this->call(std::move(path), std::move(metadata));
-  co_await call.send(std::move(request));
-  co_await call.end_requests();
+  if (auto sent = co_await io::as_result(call.send(std::move(request))); sent) {
+    // A server may answer, with an error above all, before it has read the whole request: then
+    // sending fails, and what counts is the answer.
+    (void)co_await io::as_result(call.end_requests());
+  }
   auto response = co_await call.receive();
   if (!response) {
     co_await fail(Errc::protocol, "the server ended the call without a response", Side::upstream);
