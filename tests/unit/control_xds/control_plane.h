@@ -1,4 +1,5 @@
-// A control plane of a test: it answers each stream from a script and writes down what it was asked.
+// A control plane of a test: it answers each stream from a script and writes down what it was
+// asked.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -19,10 +19,11 @@ struct Told {
   std::size_t message_bytes = 0;
 
   XdsCallbacks callbacks() {
-    return {.on_update = [this](std::string_view type, const std::vector<XdsResource>& resources,
-                                const std::vector<std::string>& removed) {
-              return take(type, resources, removed);
-            },
+    return {.on_update =
+                [this](std::string_view type, const std::vector<XdsResource>& resources,
+                       const std::vector<std::string>& removed) {
+                  return take(type, resources, removed);
+                },
             .on_ready = [this] { ++ready; },
             .on_message = [this](std::string_view, std::size_t bytes) { message_bytes += bytes; },
             .on_termination = [this](XdsTermination why) { terminations.push_back(why); }};
@@ -79,17 +80,17 @@ io::Task<> run_client(Mesh& mesh) {
 
 Result<> in_mesh(void (*prepare)(Mesh&), io::Task<> (*body)(Mesh&)) {
   auto loop = io::make_epoll_loop();
-  return io::block_on(*loop, [](io::Loop& on, void (*ready)(Mesh&),
-                                io::Task<> (*run)(Mesh&)) -> io::Task<> {
-    Mesh mesh(on);
-    ready(mesh);
-    mesh.scope.spawn(run_client(mesh));
-    auto result = co_await io::as_result(run(mesh));
-    mesh.scope.cancel();
-    (void)co_await io::as_result(mesh.scope.join());
-    co_await mesh.plane.close();
-    co_await std::move(result);
-  }(*loop, prepare, body));
+  return io::block_on(
+      *loop, [](io::Loop& on, void (*ready)(Mesh&), io::Task<> (*run)(Mesh&)) -> io::Task<> {
+        Mesh mesh(on);
+        ready(mesh);
+        mesh.scope.spawn(run_client(mesh));
+        auto result = co_await io::as_result(run(mesh));
+        mesh.scope.cancel();
+        (void)co_await io::as_result(mesh.scope.join());
+        co_await mesh.plane.close();
+        co_await std::move(result);
+      }(*loop, prepare, body));
 }
 
 io::Task<> wait_for_the_end(http::GrpcCall& call) {
@@ -110,33 +111,34 @@ io::Task<> push_and_stay(ControlPlane& plane, http::GrpcCall& call) {
 }
 
 TEST_CASE("both types are asked for, addresses first, taken and acknowledged") {
-  const auto result = in_mesh(
-      [](Mesh& mesh) { mesh.plane.scripts = {push_and_stay}; },
-      [](Mesh& mesh) -> io::Task<> {
-        co_await mesh.settle([](Mesh& m) { return m.plane.requests.size() == 4; });
-        const auto& requests = mesh.plane.requests;
-        CHECK(requests[0].type_url() == kAddressType);
-        CHECK(requests[0].resource_names_subscribe_size() == 0);  // everything
-        CHECK(requests[0].initial_resource_versions_size() == 0);
-        CHECK(requests[0].node().id() == "ztunnel~1.1.1.1~zt.sys~sys.svc.cluster.local");
-        const auto& fields = requests[0].node().metadata().fields();
-        CHECK(fields.at("NODE_NAME").string_value() == "node1");
-        CHECK(fields.at("CLUSTER_ID").string_value() == "Kubernetes");
-        CHECK(requests[1].type_url() == kAuthorizationType);
-        CHECK(requests[2].response_nonce() == "nonce-v1");
-        CHECK(!requests[2].has_error_detail());
-        CHECK(!requests[2].has_node());
-        CHECK(mesh.told.updates ==
-              std::vector<std::string>{"address: +a +b", "authorization: +ns/p"});
-        CHECK(mesh.told.ready == 1);
-        CHECK(mesh.client.ready());
-        CHECK(mesh.client.connected());
-        CHECK(mesh.told.message_bytes > 0);
-      });
+  const auto result =
+      in_mesh([](Mesh& mesh) { mesh.plane.scripts = {push_and_stay}; },
+              [](Mesh& mesh) -> io::Task<> {
+                co_await mesh.settle([](Mesh& m) { return m.plane.requests.size() == 4; });
+                const auto& requests = mesh.plane.requests;
+                CHECK(requests[0].type_url() == kAddressType);
+                CHECK(requests[0].resource_names_subscribe_size() == 0);  // everything
+                CHECK(requests[0].initial_resource_versions_size() == 0);
+                CHECK(requests[0].node().id() == "ztunnel~1.1.1.1~zt.sys~sys.svc.cluster.local");
+                const auto& fields = requests[0].node().metadata().fields();
+                CHECK(fields.at("NODE_NAME").string_value() == "node1");
+                CHECK(fields.at("CLUSTER_ID").string_value() == "Kubernetes");
+                CHECK(requests[1].type_url() == kAuthorizationType);
+                CHECK(requests[2].response_nonce() == "nonce-v1");
+                CHECK(!requests[2].has_error_detail());
+                CHECK(!requests[2].has_node());
+                CHECK(mesh.told.updates ==
+                      std::vector<std::string>{"address: +a +b", "authorization: +ns/p"});
+                CHECK(mesh.told.ready == 1);
+                CHECK(mesh.client.ready());
+                CHECK(mesh.client.connected());
+                CHECK(mesh.told.message_bytes > 0);
+              });
   CHECK(result);
 }
 
-TEST_CASE("a resource that is rejected is NACKed by name, the others are applied, and it is ready") {
+TEST_CASE(
+    "a resource that is rejected is NACKed by name, the others are applied, and it is ready") {
   const auto result = in_mesh(
       [](Mesh& mesh) {
         mesh.told.rejected_name = "b";
@@ -156,15 +158,15 @@ TEST_CASE("a reconnect says what is there already, without what was rejected or 
   const auto result = in_mesh(
       [](Mesh& mesh) {
         mesh.told.rejected_name = "bad";
-        mesh.plane.scripts = {
-            [](ControlPlane& plane, http::GrpcCall& call) -> io::Task<> {
-              co_await first_push(plane, call);
-              co_await plane.send(call, response_with(kAddressType, {"c", "bad"}, {"a"}, "v2"));
-              co_await plane.read_request(call);
-            },
-            [](ControlPlane&, http::GrpcCall& call) -> io::Task<> {
-              co_await wait_for_the_end(call);
-            }};
+        mesh.plane.scripts = {[](ControlPlane& plane, http::GrpcCall& call) -> io::Task<> {
+                                co_await first_push(plane, call);
+                                co_await plane.send(
+                                    call, response_with(kAddressType, {"c", "bad"}, {"a"}, "v2"));
+                                co_await plane.read_request(call);
+                              },
+                              [](ControlPlane&, http::GrpcCall& call) -> io::Task<> {
+                                co_await wait_for_the_end(call);
+                              }};
       },
       [](Mesh& mesh) -> io::Task<> {
         co_await mesh.settle([](Mesh& m) { return m.plane.requests.size() == 7; });
@@ -198,13 +200,12 @@ TEST_CASE("a control plane that is not there is tried again until it is") {
 TEST_CASE("a stream that fails in the middle of a push is made again and what came is kept") {
   const auto result = in_mesh(
       [](Mesh& mesh) {
-        mesh.plane.scripts = {
-            [](ControlPlane& plane, http::GrpcCall& call) -> io::Task<> {
-              co_await plane.send(call, response_with(kAddressType, {"a"}));
-              co_await plane.read_request(call);
-              co_await fail(Errc::unavailable, "dying");
-            },
-            push_and_stay};
+        mesh.plane.scripts = {[](ControlPlane& plane, http::GrpcCall& call) -> io::Task<> {
+                                co_await plane.send(call, response_with(kAddressType, {"a"}));
+                                co_await plane.read_request(call);
+                                co_await fail(Errc::unavailable, "dying");
+                              },
+                              push_and_stay};
       },
       [](Mesh& mesh) -> io::Task<> {
         co_await mesh.settle([](Mesh& m) { return m.client.ready(); });

@@ -1,5 +1,5 @@
-// One tunnelled exchange, cancelled at each of its suspensions: nothing may leak, hang or touch what
-// is gone (the sanitizers watch), and the other side must come to an end of its own.
+// One tunnelled exchange, cancelled at each of its suspensions: nothing may leak, hang or touch
+// what is gone (the sanitizers watch), and the other side must come to an end of its own.
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
@@ -29,7 +29,8 @@ io::Task<> both_ways(io::Loop& loop, H2Stream& stream, std::size_t& got) {
   got = (co_await std::move(read)).size();
 }
 
-// A side that is given up ends its connection too, as a daemon would: the other must not wait for it.
+// A side that is given up ends its connection too, as a daemon would: the other must not wait for
+// it.
 class ShutdownUnlessDone {
  public:
   explicit ShutdownUnlessDone(H2Connection& connection) : connection_(connection) {}

@@ -14,7 +14,8 @@ io::Task<> note_end(io::Task<> task, bool& ended) {
   ended = true;
 }
 
-TEST_CASE("a drained server takes what was under way, refuses the rest, and waits for its streams") {
+TEST_CASE(
+    "a drained server takes what was under way, refuses the rest, and waits for its streams") {
   const auto result = in_pair([](Pair& pair) -> io::Task<> {
     auto first = co_await pair.client->open(connect_request("first:1"));
     auto first_down = co_await pair.server->accept();

@@ -92,8 +92,8 @@ TEST_CASE("a unary call gives the response, also an empty and a large one") {
     CHECK(one == "ABC");
     const std::string none = co_await channel.unary("/t.T/Upper", {}, "", milliseconds(1000));
     CHECK(none.empty());
-    const std::string large = co_await channel.unary("/t.T/Upper", {}, std::string(2'000'000, 'z'),
-                                                     milliseconds(5000));
+    const std::string large =
+        co_await channel.unary("/t.T/Upper", {}, std::string(2'000'000, 'z'), milliseconds(5000));
     CHECK(large == std::string(2'000'000, 'Z'));
     CHECK(service.dials == 1);
   });
@@ -102,13 +102,13 @@ TEST_CASE("a unary call gives the response, also an empty and a large one") {
 
 TEST_CASE("a method's failure arrives as its status with its words") {
   const auto result = with_service([](Service& service) -> io::Task<> {
-    const auto refused = co_await io::as_result(
-        service.channel.unary("/t.T/Refuse", {}, "x", milliseconds(1000)));
+    const auto refused =
+        co_await io::as_result(service.channel.unary("/t.T/Refuse", {}, "x", milliseconds(1000)));
     CHECK(!refused);
     CHECK(refused.error().code == Errc::denied);
     CHECK(refused.error().context == "the server answered PERMISSION_DENIED: no: 100% \"no\"\n");
-    const auto unknown = co_await io::as_result(
-        service.channel.unary("/t.T/Nothing", {}, "x", milliseconds(1000)));
+    const auto unknown =
+        co_await io::as_result(service.channel.unary("/t.T/Nothing", {}, "x", milliseconds(1000)));
     CHECK(!unknown);
     CHECK(unknown.error().code == Errc::not_found);
     const auto late = co_await io::as_result(

@@ -18,10 +18,9 @@ std::string frame(std::uint8_t type, std::uint8_t flags, std::uint32_t stream,
                   std::string_view payload) {
   std::string out;
   const auto size = payload.size();
-  for (const std::size_t byte : {size >> 16, size >> 8, size, std::size_t{type},
-                                 std::size_t{flags}, std::size_t{stream >> 24},
-                                 std::size_t{stream >> 16}, std::size_t{stream >> 8},
-                                 std::size_t{stream}}) {
+  for (const std::size_t byte : {size >> 16, size >> 8, size, std::size_t{type}, std::size_t{flags},
+                                 std::size_t{stream >> 24}, std::size_t{stream >> 16},
+                                 std::size_t{stream >> 8}, std::size_t{stream}}) {
     out += static_cast<char>(byte & 0xff);
   }
   return out + std::string(payload);
@@ -81,8 +80,8 @@ io::Task<bool> hears(Raw& raw, std::string_view wanted) {
   std::string heard;
   std::vector<std::uint8_t> buffer(4096);
   for (int i = 0; i < 20 && heard.find(wanted) == std::string::npos; ++i) {
-    auto n = co_await io::as_result(io::with_timeout(
-        raw.loop, milliseconds(30), "read", raw.peer->read_some(buffer)));
+    auto n = co_await io::as_result(
+        io::with_timeout(raw.loop, milliseconds(30), "read", raw.peer->read_some(buffer)));
     if (!n || *n == 0) {
       break;
     }
@@ -166,7 +165,8 @@ TEST_CASE("a flood of PINGs without reading the answers ends the connection") {
   CHECK(result);
 }
 
-TEST_CASE("a flood of resets ends the connection, at a rate that no tunnel of applications reaches") {
+TEST_CASE(
+    "a flood of resets ends the connection, at a rate that no tunnel of applications reaches") {
   const auto result = with_raw([](Raw& raw) -> io::Task<> {
     co_await raw.send(std::string(kMagic) + kSettings);
     std::uint32_t stream = 1;
@@ -178,8 +178,8 @@ TEST_CASE("a flood of resets ends the connection, at a rate that no tunnel of ap
       (void)co_await io::as_result(
           io::with_timeout(raw.loop, milliseconds(200), "write", raw.send(bytes)));
       std::vector<std::uint8_t> buffer(65'536);
-      (void)co_await io::as_result(io::with_timeout(raw.loop, milliseconds(1), "read",
-                                                    raw.peer->read_some(buffer)));
+      (void)co_await io::as_result(
+          io::with_timeout(raw.loop, milliseconds(1), "read", raw.peer->read_some(buffer)));
     }
     co_await settle(raw);
     CHECK(stream > 2 * kResetBurstMax);

@@ -27,10 +27,10 @@ struct Pair {
                 std::size_t pipe_bytes = 64 * 1024)
       : loop(event_loop), scope(loop, io::Scope::OnFailure::ignore) {
     auto ends = net::make_pipe(loop, pipe_bytes);
-    client = std::make_unique<H2Connection>(loop, std::move(ends[0]), H2Role::client,
-                                            client_options);
-    server = std::make_unique<H2Connection>(loop, std::move(ends[1]), H2Role::server,
-                                            server_options);
+    client =
+        std::make_unique<H2Connection>(loop, std::move(ends[0]), H2Role::client, client_options);
+    server =
+        std::make_unique<H2Connection>(loop, std::move(ends[1]), H2Role::server, server_options);
     scope.spawn(run_connection(*client, client_ended));
     scope.spawn(run_connection(*server, server_ended));
   }
@@ -82,13 +82,14 @@ inline io::Task<std::string> read_exactly(net::Stream& stream, std::size_t bytes
 inline Result<> in_pair(io::Task<> (*body)(Pair&), H2Options server_options = {},
                         H2Options client_options = {}) {
   auto loop = io::make_epoll_loop();
-  return io::block_on(*loop, [](io::Loop& on, io::Task<> (*run)(Pair&), H2Options server,
-                                H2Options client) -> io::Task<> {
-    Pair pair(on, server, client);
-    auto result = co_await io::as_result(run(pair));
-    (void)co_await io::as_result(pair.close());
-    co_await std::move(result);
-  }(*loop, body, server_options, client_options));
+  return io::block_on(
+      *loop,
+      [](io::Loop& on, io::Task<> (*run)(Pair&), H2Options server, H2Options client) -> io::Task<> {
+        Pair pair(on, server, client);
+        auto result = co_await io::as_result(run(pair));
+        (void)co_await io::as_result(pair.close());
+        co_await std::move(result);
+      }(*loop, body, server_options, client_options));
 }
 
 }  // namespace culvert::http

@@ -54,13 +54,11 @@ bool is_routine(const http::GrpcStatus& status) {
   switch (status.code) {
     case http::GrpcCode::unknown:
     case http::GrpcCode::cancelled:
-    case http::GrpcCode::deadline_exceeded:
-      return true;
+    case http::GrpcCode::deadline_exceeded: return true;
     case http::GrpcCode::unavailable:
       return status.message.find("transport is closing") != std::string::npos ||
              status.message.find("received prior goaway") != std::string::npos;
-    default:
-      return false;
+    default: return false;
   }
 }
 
@@ -102,8 +100,8 @@ struct XdsClient::Type {
   bool answered = false;                                  // once, since the start
 };
 
-// What waits to be sent. A fiber of its own sends, so that responses are read meanwhile: a server that
-// first sends all it has, and reads then, would otherwise wait for us as we for it.
+// What waits to be sent. A fiber of its own sends, so that responses are read meanwhile: a server
+// that first sends all it has, and reads then, would otherwise wait for us as we for it.
 struct XdsClient::Outbox {
   std::deque<std::string> requests;
   io::Event filled;
@@ -167,8 +165,8 @@ io::Task<> XdsClient::stream_for_ever() {
       continue;
     }
     const io::Duration wait = next_delay();
-    const std::string why = ended ? "the control plane ended the stream without a response"
-                                  : to_string(ended.error());
+    const std::string why =
+        ended ? "the control plane ended the stream without a response" : to_string(ended.error());
     obs::log(obs::Level::warn, "xds", "no stream to the control plane; trying again",
              {{"error", why}, {"in", std::chrono::duration_cast<std::chrono::milliseconds>(wait)}});
     co_await loop_.sleep(wait);

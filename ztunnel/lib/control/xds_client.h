@@ -1,6 +1,6 @@
-// XdsClient: keeps a delta xDS stream to the control plane and a record of what it was sent, so that
-// a reconnect brings only what changed. It knows names and versions; what a resource means is the
-// business of whoever gave it the callbacks. Source of truth: ztunnel src/xds/client.rs;
+// XdsClient: keeps a delta xDS stream to the control plane and a record of what it was sent, so
+// that a reconnect brings only what changed. It knows names and versions; what a resource means is
+// the business of whoever gave it the callbacks. Source of truth: ztunnel src/xds/client.rs;
 // envoyproxy.io/docs "xDS REST and gRPC protocol", incremental.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -24,7 +24,8 @@ class DeltaDiscoveryResponse;
 namespace culvert::control {
 
 inline constexpr const char* kAddressType = "type.googleapis.com/istio.workload.Address";
-inline constexpr const char* kAuthorizationType = "type.googleapis.com/istio.security.Authorization";
+inline constexpr const char* kAuthorizationType =
+    "type.googleapis.com/istio.security.Authorization";
 
 // istiod's whole mesh may come in one response; ztunnel takes as much.
 inline constexpr std::size_t kXdsMessageBytesMax = 200 * 1024 * 1024;

@@ -1,6 +1,6 @@
-// gRPC over HTTP/2: unary and streaming calls, as client and server, of messages that are bytes here.
-// No compression, no TLS of its own: the transport is any net::Stream.
-// Source of truth: grpc/grpc doc/PROTOCOL-HTTP2.md and doc/statuscodes.md.
+// gRPC over HTTP/2: unary and streaming calls, as client and server, of messages that are bytes
+// here. No compression, no TLS of its own: the transport is any net::Stream. Source of truth:
+// grpc/grpc doc/PROTOCOL-HTTP2.md and doc/statuscodes.md.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -60,9 +60,9 @@ class GrpcCall {
 
   io::Task<> send(std::string message);
 
-  // receive gives the next message, or nothing when the other side has ended. On a client the end is
-  // an error unless the status is OK: the table's code, and a context of the peer's message. Fails
-  // with `protocol` on broken framing, with `limit` on a message above the limit.
+  // receive gives the next message, or nothing when the other side has ended. On a client the end
+  // is an error unless the status is OK: the table's code, and a context of the peer's message.
+  // Fails with `protocol` on broken framing, with `limit` on a message above the limit.
   io::Task<std::optional<std::string>> receive();
 
   // end_requests says that this client sends no more messages.
@@ -99,7 +99,8 @@ struct GrpcChannelOptions {
 };
 
 // GrpcChannel is a client's connection to one server, made when a call needs it and made anew when
-// it has ended. The owner spawns run() and keeps the channel until run() and its calls' tasks ended.
+// it has ended. The owner spawns run() and keeps the channel until run() and its calls' tasks
+// ended.
 class GrpcChannel {
  public:
   using Dial = std::function<io::Task<std::unique_ptr<net::Stream>>()>;
@@ -111,9 +112,9 @@ class GrpcChannel {
   // run connects and carries the connection until it is cancelled.
   io::Task<> run();
 
-  // call starts a call of `path` ("/package.Service/Method"). Fails with `unavailable` and the cause
-  // when the server can't be reached; all calls that wait for one connect fail with it at once. Fails
-  // with `limit` while the server takes no more streams.
+  // call starts a call of `path` ("/package.Service/Method"). Fails with `unavailable` and the
+  // cause when the server can't be reached; all calls that wait for one connect fail with it at
+  // once. Fails with `limit` while the server takes no more streams.
   io::Task<GrpcCall> call(std::string path, HeaderList metadata = {});
 
   // unary sends one request and gives the one response. Fails with `timed_out` after `deadline`.

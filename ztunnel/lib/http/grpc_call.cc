@@ -83,9 +83,9 @@ io::Task<> GrpcCall::send(std::string message) {
     co_await stream_->respond(200, {{"content-type", "application/grpc"}});
   }
   const auto size = static_cast<std::uint32_t>(message.size());
-  const std::array<char, kPrefixBytes> prefix{0, static_cast<char>(size >> 24),
-                                              static_cast<char>(size >> 16),
-                                              static_cast<char>(size >> 8), static_cast<char>(size)};
+  const std::array<char, kPrefixBytes> prefix{
+      0, static_cast<char>(size >> 24), static_cast<char>(size >> 16), static_cast<char>(size >> 8),
+      static_cast<char>(size)};
   message.insert(message.begin(), prefix.begin(), prefix.end());
   co_await stream_->write_all(as_bytes(message));
 }
@@ -103,11 +103,12 @@ io::Task<std::optional<std::string>> GrpcCall::receive() {
     co_return std::nullopt;
   }
   if (have < kPrefixBytes || prefix[0] != 0) {
-    co_await fail(Errc::protocol, have < kPrefixBytes ? "a gRPC message was cut off"
-                                                      : "a gRPC message is compressed, which was not offered");
+    co_await fail(Errc::protocol, have < kPrefixBytes
+                                      ? "a gRPC message was cut off"
+                                      : "a gRPC message is compressed, which was not offered");
   }
-  const std::size_t size = static_cast<std::size_t>(prefix[1]) << 24 | prefix[2] << 16 |
-                           prefix[3] << 8 | prefix[4];
+  const std::size_t size =
+      static_cast<std::size_t>(prefix[1]) << 24 | prefix[2] << 16 | prefix[3] << 8 | prefix[4];
   if (size > message_bytes_max_) {
     co_await fail(Errc::limit, "a gRPC message of " + std::to_string(size) + " bytes exceeds the " +
                                    std::to_string(message_bytes_max_) + " that are taken");
@@ -117,8 +118,8 @@ io::Task<std::optional<std::string>> GrpcCall::receive() {
     const std::size_t before = message.size();
     const std::size_t piece = std::min(size - before, std::max(kReadBytesMax, before));
     message.resize(before + piece);
-    const std::size_t got = co_await read_exactly(
-        {reinterpret_cast<std::uint8_t*>(message.data()) + before, piece});
+    const std::size_t got =
+        co_await read_exactly({reinterpret_cast<std::uint8_t*>(message.data()) + before, piece});
     if (got < piece) {
       co_await fail(Errc::protocol, "a gRPC message was cut off");
     }
@@ -157,7 +158,8 @@ io::Task<> GrpcCall::read_end() {
     status_ = status_in(stream_->trailers());
   }
   if (!status_) {
-    status_ = GrpcStatus{.code = GrpcCode::unavailable, .message = "the call ended without a status"};
+    status_ =
+        GrpcStatus{.code = GrpcCode::unavailable, .message = "the call ended without a status"};
   }
   if (status_->code != GrpcCode::ok) {
     co_await fail(to_error(*status_));

@@ -38,8 +38,8 @@ io::Task<> GrpcChannel::run() {
 }
 
 io::Task<> GrpcChannel::connect_and_serve() {
-  auto transport = co_await io::as_result(
-      io::with_timeout(loop_, options_.connect_timeout, "connect to " + options_.authority, dial_()));
+  auto transport = co_await io::as_result(io::with_timeout(
+      loop_, options_.connect_timeout, "connect to " + options_.authority, dial_()));
   wanted_ = false;
   if (!transport) {
     failure_ = std::move(transport).error();
@@ -97,8 +97,8 @@ io::Task<GrpcCall> GrpcChannel::call(std::string path, HeaderList metadata) {
   co_return GrpcCall(std::move(stream), H2Role::client, options_.message_bytes_max);
 }
 
-io::Task<std::string> GrpcChannel::unary(std::string path, HeaderList metadata,
-                                         std::string request, io::Duration deadline) {
+io::Task<std::string> GrpcChannel::unary(std::string path, HeaderList metadata, std::string request,
+                                         io::Duration deadline) {
   std::string what = path;
   co_return co_await io::with_timeout(
       loop_, deadline, std::move(what),

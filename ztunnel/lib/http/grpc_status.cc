@@ -59,7 +59,8 @@ Error to_error(const GrpcStatus& status) {
     }
   }
   const std::string words = status.message.empty() ? "" : ": " + status.message;
-  return Error{.code = errc, .side = Side::upstream, .context = "the server answered " + name + words};
+  return Error{
+      .code = errc, .side = Side::upstream, .context = "the server answered " + name + words};
 }
 
 GrpcStatus to_status(const Error& error) {

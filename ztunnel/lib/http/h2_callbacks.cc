@@ -113,8 +113,8 @@ void H2Callbacks::end_sent(H2Stream& stream) {
   stream.writable_.notify_all();
 }
 
-// wire-facts §1.8: ztunnel's peers end a cancelled stream with CANCEL or NO_ERROR, which reads as an
-// end; everything else, CONNECT_ERROR first, stands for a reset of the tunnelled connection.
+// wire-facts §1.8: ztunnel's peers end a cancelled stream with CANCEL or NO_ERROR, which reads as
+// an end; everything else, CONNECT_ERROR first, stands for a reset of the tunnelled connection.
 void H2Callbacks::reset_received(H2Stream& stream, std::uint32_t code) {
   const bool clean = code == NGHTTP2_NO_ERROR || code == NGHTTP2_CANCEL;
   const std::string what = std::string("reset by the peer with ") + nghttp2_http2_strerror(code);
@@ -140,10 +140,10 @@ void H2Callbacks::closed(H2Session& session, std::int32_t stream_id, std::uint32
   const bool orderly = code == NGHTTP2_NO_ERROR && stream->end_received_;
   if (!stream->failure_ && !orderly) {
     const bool refused = code == NGHTTP2_REFUSED_STREAM;
-    const std::string what = refused ? "the peer goes away and did not look at it"
-                                     : std::string("broken by the peer: ") + nghttp2_http2_strerror(code);
-    stream->failure_ =
-        stream_error(refused ? Errc::unavailable : Errc::protocol, stream_id, what);
+    const std::string what =
+        refused ? "the peer goes away and did not look at it"
+                : std::string("broken by the peer: ") + nghttp2_http2_strerror(code);
+    stream->failure_ = stream_error(refused ? Errc::unavailable : Errc::protocol, stream_id, what);
   }
   stream->notify_all();
   session.unaccepted_.erase(stream_id);  // nobody saw it yet: nobody has to
@@ -166,8 +166,8 @@ int H2Callbacks::on_header(nghttp2_session* session, const nghttp2_frame* frame,
   return 0;
 }
 
-// nghttp2 would leave out a header that is not allowed; what it means is then a guess, so the stream
-// is reset with PROTOCOL_ERROR.
+// nghttp2 would leave out a header that is not allowed; what it means is then a guess, so the
+// stream is reset with PROTOCOL_ERROR.
 int H2Callbacks::on_invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*,
                                    std::size_t, const std::uint8_t*, std::size_t, std::uint8_t,
                                    void*) {

@@ -130,8 +130,8 @@ io::Task<> H2Connection::Fibers::watch() {
     const io::TimePoint sent = loop.now();
     const std::uint64_t before = session.pongs();
     session.ping();
-    auto pong = co_await io::as_result(
-        io::with_timeout(loop, options.ping_timeout, "wait for a PING's answer", await_pong(before)));
+    auto pong = co_await io::as_result(io::with_timeout(
+        loop, options.ping_timeout, "wait for a PING's answer", await_pong(before)));
     if (!pong && last_arrival <= sent) {
       co_await fail(prefixed("the HTTP/2 peer is dead", std::move(pong).error()));
     }
@@ -185,7 +185,8 @@ io::Task<> H2Connection::drain() {
   if (!session.draining() && !session.ended()) {
     session.refuse_new();
     if (fibers.role == H2Role::server) {
-      // The pong says that the peer has seen step one, and that whatever it had sent before is here.
+      // The pong says that the peer has seen step one, and that whatever it had sent before is
+      // here.
       const std::uint64_t before = session.pongs();
       session.announce_goaway();
       session.ping();

@@ -23,8 +23,8 @@ struct H2Options {
   io::Duration settings_timeout = kSettingsTimeout;
 };
 
-// The owner spawns run() in its scope and keeps the connection alive until run() and all other tasks
-// of it have ended. Streams may outlive it. One loop's thread only.
+// The owner spawns run() in its scope and keeps the connection alive until run() and all other
+// tasks of it have ended. Streams may outlive it. One loop's thread only.
 class H2Connection {
  public:
   H2Connection(io::Loop& loop, std::unique_ptr<net::Stream> transport, H2Role role,
@@ -34,9 +34,9 @@ class H2Connection {
   ~H2Connection();
 
   // run reads and writes until the connection ends; all its streams have ended then. Succeeds when
-  // the end was orderly: after a GOAWAY of either side, or by end of stream while no stream was open.
-  // Fails with `timed_out` for a dead or silent peer, `protocol` for one that broke the rules or
-  // flooded us, `closed` when the transport ended under open streams, or the transport's error.
+  // the end was orderly: after a GOAWAY of either side, or by end of stream while no stream was
+  // open. Fails with `timed_out` for a dead or silent peer, `protocol` for one that broke the rules
+  // or flooded us, `closed` when the transport ended under open streams, or the transport's error.
   io::Task<> run();
 
   // open starts a stream with `request` (pseudo headers first, e.g. :method CONNECT and :authority)

@@ -25,7 +25,7 @@ std::unique_ptr<nghttp2_option, OptionDeleter> make_options() {
   nghttp2_option* option = nullptr;
   CULVERT_ASSERT(nghttp2_option_new(&option) == 0);
   nghttp2_option_set_no_auto_window_update(option, 1);  // we say when bytes were taken
-  nghttp2_option_set_no_closed_streams(option, 1);      // kept for priorities only, which cost memory
+  nghttp2_option_set_no_closed_streams(option, 1);  // kept for priorities only, which cost memory
   nghttp2_option_set_peer_max_concurrent_streams(option, kStreamsBeforeSettings);
   nghttp2_option_set_max_outbound_ack(option, kWaitingAcksMax);
   nghttp2_option_set_max_settings(option, kSettingsPerFrameMax);
@@ -71,8 +71,8 @@ H2Session::H2Session(H2Role role, const H2Options& options) : role_(role) {
           : nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options.streams_max},
   }};
   static_assert(kStreamWindowBytes == NGHTTP2_INITIAL_WINDOW_SIZE);  // or it must be a setting
-  CULVERT_ASSERT(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(),
-                                         settings.size()) == 0);
+  CULVERT_ASSERT(
+      nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size()) == 0);
   CULVERT_ASSERT(nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
                                                        kConnectionWindowBytes) == 0);
 }
@@ -257,8 +257,8 @@ bool H2Session::takes_streams() const {
 }
 
 std::size_t H2Session::free_slots() const {
-  const std::size_t limit = nghttp2_session_get_remote_settings(
-      session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  const std::size_t limit =
+      nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
   return limit > stream_count_ ? limit - stream_count_ : 0;
 }
 

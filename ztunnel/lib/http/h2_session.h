@@ -52,7 +52,10 @@ class H2Session {
   bool ended() const { return ended_; }
   std::uint64_t pongs() const { return pongs_; }
   bool draining() const { return draining_; }
-  void refuse_new() { draining_ = true; slot_free.notify_all(); }
+  void refuse_new() {
+    draining_ = true;
+    slot_free.notify_all();
+  }
 
   io::Event output_wanted;  // there may be frames to write
   io::Event slot_free;      // open() may go on

@@ -9,8 +9,8 @@
 
 namespace culvert::http {
 
-// Lends a reader's buffer to the stream while the reader waits, so that bytes go from the transport's
-// buffer straight into it.
+// Lends a reader's buffer to the stream while the reader waits, so that bytes go from the
+// transport's buffer straight into it.
 class PendingRead {
  public:
   PendingRead(H2Stream& stream, MutableBytes into) : stream_(stream) {

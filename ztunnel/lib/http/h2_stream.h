@@ -26,8 +26,8 @@ enum class ResetCode : std::uint32_t {
 };
 
 // An H2Stream may be destroyed at any time, also after its connection: a stream that has not ended
-// is then reset, with NO_ERROR when our side had ended (the answer is complete, we want no more) and
-// with CONNECT_ERROR otherwise. Its tasks must have ended before.
+// is then reset, with NO_ERROR when our side had ended (the answer is complete, we want no more)
+// and with CONNECT_ERROR otherwise. Its tasks must have ended before.
 class H2Stream final : public net::Stream {
  public:
   ~H2Stream() override;
@@ -36,19 +36,20 @@ class H2Stream final : public net::Stream {
   const HeaderList& request() const { return headers_; }
 
   // respond sends the response's headers, once, on an accepted stream; `:status` goes first. With
-  // `end_stream` it returns when they are on their way, so that the stream can be destroyed at once;
-  // without, it does not suspend. Fails with `closed` when the stream has ended.
+  // `end_stream` it returns when they are on their way, so that the stream can be destroyed at
+  // once; without, it does not suspend. Fails with `closed` when the stream has ended.
   io::Task<> respond(int status, HeaderList headers = {}, bool end_stream = false);
 
   // response waits for the response's headers, of an opened stream. Bytes may be written before:
   // they ride right behind the request. Fails with `unavailable` when the peer refused the stream
-  // without looking at it (REFUSED_STREAM, or GOAWAY below its number: safe to try again elsewhere),
-  // with `closed` when it was reset or the connection ended, with `limit` on too long headers.
+  // without looking at it (REFUSED_STREAM, or GOAWAY below its number: safe to try again
+  // elsewhere), with `closed` when it was reset or the connection ended, with `limit` on too long
+  // headers.
   io::Task<HeaderList> response();
 
-  // read_some returns 0 at END_STREAM, and when the peer ends the stream with RST_STREAM of NO_ERROR
-  // or CANCEL, as ztunnel peers do for a cancelled task; any other RST_STREAM is `closed`. Bytes that
-  // arrived before a reset are still read before it is reported, as in TCP.
+  // read_some returns 0 at END_STREAM, and when the peer ends the stream with RST_STREAM of
+  // NO_ERROR or CANCEL, as ztunnel peers do for a cancelled task; any other RST_STREAM is `closed`.
+  // Bytes that arrived before a reset are still read before it is reported, as in TCP.
   io::Task<std::size_t> read_some(MutableBytes into) override;
 
   // write_all returns when `from` was copied to the connection's output. Fails with `closed` after
@@ -77,7 +78,7 @@ class H2Stream final : public net::Stream {
   friend class PendingWrite;
   H2Stream(H2Session& session, std::int32_t id);
 
-  void take(Bytes arrived);                     // bytes of a DATA frame
+  void take(Bytes arrived);                    // bytes of a DATA frame
   void close(Error error, bool ends_cleanly);  // no more frames will come or go
   void notify_all();
   io::Task<> await_end_sent();

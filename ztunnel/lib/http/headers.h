@@ -1,4 +1,5 @@
-// Header lists as HTTP/2 has them: lower-case names, pseudo headers (":method") first, in wire order.
+// Header lists as HTTP/2 has them: lower-case names, pseudo headers (":method") first, in wire
+// order.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

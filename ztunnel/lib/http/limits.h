@@ -18,8 +18,8 @@ inline constexpr std::uint32_t kWideStreamWindowBytes = 1024 * 1024;  // 840 Mb/
 inline constexpr std::size_t kWideStreamsMax = 64;
 
 // The connection's own window never binds (the largest that RFC 9113 §6.9.1 allows, credit returned
-// when bytes arrive): memory is bounded by the streams' windows, and a sleeping reader must not take
-// credit from its neighbours.
+// when bytes arrive): memory is bounded by the streams' windows, and a sleeping reader must not
+// take credit from its neighbours.
 inline constexpr std::int32_t kConnectionWindowBytes = 0x7fffffff;
 
 // Streams a peer may have open with us. 1,000 streams whose readers sleep must fit on one tunnel.
@@ -43,7 +43,8 @@ inline constexpr std::size_t kInputBytesLarge = 64 * 1024;
 // 431; one of ours fails with `limit`.
 inline constexpr std::size_t kHeaderListBytesMax = 64 * 1024;
 
-// Floods. Acks of PING and SETTINGS that wait because the peer does not read (CVE-2019-9512, -9515):
+// Floods. Acks of PING and SETTINGS that wait because the peer does not read (CVE-2019-9512,
+// -9515):
 inline constexpr std::size_t kWaitingAcksMax = 1000;
 inline constexpr std::size_t kSettingsPerFrameMax = 32;  // CVE-2020-11080
 // Resets by the peer (CVE-2023-44487). Far above nghttp2's 33 a second: one tunnel carries a whole
@@ -51,8 +52,8 @@ inline constexpr std::size_t kSettingsPerFrameMax = 32;  // CVE-2020-11080
 inline constexpr std::uint64_t kResetBurstMax = 20'000;
 inline constexpr std::uint64_t kResetsPerSecondMax = 10'000;
 
-// Dead peers are noticed within the sum of these two. Any byte counts as life, not the pong alone: a
-// pong may stand behind megabytes of a slow link's queue.
+// Dead peers are noticed within the sum of these two. Any byte counts as life, not the pong alone:
+// a pong may stand behind megabytes of a slow link's queue.
 inline constexpr std::chrono::seconds kPingInterval{10};
 inline constexpr std::chrono::seconds kPingTimeout{20};
 // A peer that says nothing after the handshake (slow loris).
