@@ -119,6 +119,11 @@ std::chrono::system_clock::time_point CertificateAuthority::not_after() const {
 Result<std::string> CertificateAuthority::sign(std::string_view csr_pem, const SpiffeId& id,
                                                std::chrono::system_clock::time_point now,
                                                std::chrono::seconds lifetime) const {
+  if (now >= not_after()) {
+    return fail(Errc::config,
+                "the CA's root certificate has expired: move the CA directory away and start the "
+                "agents again, which makes a new one");
+  }
   return issue(csr_pem, {.uris = {to_string(id)},
                          .not_before = now - kLeafBackdate,
                          .not_after = std::min(now + lifetime, not_after())});
@@ -130,17 +135,16 @@ Result<std::string> CertificateAuthority::issue(std::string_view csr_pem,
   TRY(const auto san, san_extension(options.uris));
   const bssl::UniquePtr<EVP_PKEY> subject_key(X509_REQ_get_pubkey(request.get()));
   bssl::UniquePtr<X509> leaf(X509_new());
-  const bool ok =
-      X509_set_version(leaf.get(), X509_VERSION_3) == 1 && set_random_serial(*leaf) &&
-      X509_set_issuer_name(leaf.get(), X509_get_subject_name(root_.get())) == 1 &&
-      set_validity(*leaf, posix(options.not_before), posix(options.not_after)) &&
-      X509_set_pubkey(leaf.get(), subject_key.get()) == 1 &&
-      add_extension(*leaf, *root_, NID_basic_constraints, "critical,CA:FALSE") &&
-      add_extension(*leaf, *root_, NID_key_usage, "critical,digitalSignature") &&
-      add_extension(*leaf, *root_, NID_ext_key_usage, usage_text(options)) &&
-      add_extension(*leaf, *root_, NID_authority_key_identifier, "keyid") &&
-      X509_add_ext(leaf.get(), san.get(), -1) == 1 &&
-      X509_sign(leaf.get(), key_.get(), EVP_sha256()) > 0;
+  const bool ok = X509_set_version(leaf.get(), X509_VERSION_3) == 1 && set_random_serial(*leaf) &&
+                  X509_set_issuer_name(leaf.get(), X509_get_subject_name(root_.get())) == 1 &&
+                  set_validity(*leaf, posix(options.not_before), posix(options.not_after)) &&
+                  X509_set_pubkey(leaf.get(), subject_key.get()) == 1 &&
+                  add_extension(*leaf, *root_, NID_basic_constraints, "critical,CA:FALSE") &&
+                  add_extension(*leaf, *root_, NID_key_usage, "critical,digitalSignature") &&
+                  add_extension(*leaf, *root_, NID_ext_key_usage, usage_text(options)) &&
+                  add_extension(*leaf, *root_, NID_authority_key_identifier, "keyid") &&
+                  X509_add_ext(leaf.get(), san.get(), -1) == 1 &&
+                  X509_sign(leaf.get(), key_.get(), EVP_sha256()) > 0;
   if (!ok) {
     return fail(take_error(Errc::tls, "leaf certificate"));
   }

@@ -1,5 +1,5 @@
-// CertificateAuthority: signs workload certificates with a root of its own. Where the root is kept is
-// the agent's business.
+// CertificateAuthority: signs workload certificates with a root of its own. Where the root is kept
+// is the agent's business.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -49,6 +49,7 @@ class CertificateAuthority {
 
   // sign answers a request (PEM, its signature is verified) with a leaf (PEM) for `id`: what the
   // request itself names is not looked at. `lifetime` is cut to the root's own end.
+  // Fails with `config` once the root has expired.
   Result<std::string> sign(std::string_view csr_pem, const SpiffeId& id,
                            std::chrono::system_clock::time_point now,
                            std::chrono::seconds lifetime = kLeafLifetime) const;

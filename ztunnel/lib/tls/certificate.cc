@@ -12,7 +12,8 @@ namespace {
 
 using Certificates = std::vector<bssl::UniquePtr<X509>>;
 
-Result<> fill(SSL_CTX& context, const Certificates& chain, EVP_PKEY& key, const Certificates& roots) {
+Result<> fill(SSL_CTX& context, const Certificates& chain, EVP_PKEY& key,
+              const Certificates& roots) {
   clear_errors();
   bool ok = SSL_CTX_use_certificate(&context, chain.front().get()) == 1 &&
             SSL_CTX_use_PrivateKey(&context, &key) == 1 && SSL_CTX_check_private_key(&context) == 1;

@@ -1,5 +1,5 @@
-// WorkloadIdentity: a key with its certificate chain and the roots that its peers are checked against,
-// ready for handshakes. Immutable; all threads may share it.
+// WorkloadIdentity: a key with its certificate chain and the roots that its peers are checked
+// against, ready for handshakes. Immutable; all threads may share it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -27,13 +27,12 @@ struct CertificateFacts {
 
 class WorkloadIdentity {
  public:
-  // make takes the private key (PKCS#8 PEM), the chain as the CA answers it (leaf, intermediates) and
-  // the roots (one PEM text, several certificates allowed). Fails with `tls` when something can't be
-  // read or the key is not the leaf's, `identity` when the leaf has no single SPIFFE ID. Validity is
-  // not checked here: handshakes do, and the store renews in time.
-  static Result<std::shared_ptr<const WorkloadIdentity>> make(std::string_view key_pem,
-                                                              std::span<const std::string> chain_pem,
-                                                              std::string_view roots_pem);
+  // make takes the private key (PKCS#8 PEM), the chain as the CA answers it (leaf, intermediates)
+  // and the roots (one PEM text, several certificates allowed). Fails with `tls` when something
+  // can't be read or the key is not the leaf's, `identity` when the leaf has no single SPIFFE ID.
+  // Validity is not checked here: handshakes do, and the store renews in time.
+  static Result<std::shared_ptr<const WorkloadIdentity>> make(
+      std::string_view key_pem, std::span<const std::string> chain_pem, std::string_view roots_pem);
   ~WorkloadIdentity();
   WorkloadIdentity(const WorkloadIdentity&) = delete;
   WorkloadIdentity& operator=(const WorkloadIdentity&) = delete;

@@ -13,8 +13,8 @@ namespace culvert::tls {
 // generate_key makes a P-256 key, as PKCS#8 PEM. Fails with `tls` only without memory or entropy.
 Result<std::string> generate_key();
 
-// make_csr makes a certificate request (PEM) for `id`, signed by the key: empty subject, one critical
-// URI SAN (wire-facts §4).
+// make_csr makes a certificate request (PEM) for `id`, signed by the key: empty subject, one
+// critical URI SAN (wire-facts §4).
 Result<std::string> make_csr(std::string_view key_pem, const SpiffeId& id);
 
 // csr_identity verifies a request's own signature and gives the one SPIFFE ID that it names. Fails

@@ -13,13 +13,13 @@
 
 namespace culvert::tls {
 
-// TransportBio is BoringSSL's view of the buffers: reading never waits, writing always succeeds.
+// TransportBio is BoringSSL's view of the buffers: reading never waits, writing until the buffer is
+// full.
 struct TransportBio {
   static int read(BIO* bio, char* into, int size) {
     BIO_clear_retry_flags(bio);
     auto& stream = *static_cast<TlsStream*>(BIO_get_data(bio));
-    const std::size_t count =
-        std::min(static_cast<std::size_t>(size), stream.incoming_end_ - stream.incoming_begin_);
+    const std::size_t count = std::min(static_cast<std::size_t>(size), stream.incoming_.size());
     if (count == 0) {
       if (stream.transport_ended_) {
         return 0;
@@ -27,15 +27,21 @@ struct TransportBio {
       BIO_set_retry_read(bio);
       return -1;
     }
-    std::memcpy(into, stream.incoming_.data() + stream.incoming_begin_, count);
-    stream.incoming_begin_ += count;
+    std::memcpy(into, stream.incoming_.data(), count);
+    stream.incoming_ = stream.incoming_.subspan(count);
     return static_cast<int>(count);
   }
 
   static int write(BIO* bio, const char* from, int size) {
+    BIO_clear_retry_flags(bio);
     auto& stream = *static_cast<TlsStream*>(BIO_get_data(bio));
-    stream.outgoing_.insert(stream.outgoing_.end(), from, from + size);
-    return size;
+    const std::size_t count =
+        stream.outgoing_.append(as_bytes({from, static_cast<std::size_t>(size)}));
+    if (count == 0) {
+      BIO_set_retry_write(bio);
+      return -1;
+    }
+    return static_cast<int>(count);
   }
 
   static long control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
@@ -101,18 +107,24 @@ io::Task<std::unique_ptr<TlsStream>> TlsStream::open(io::Loop& loop,
                                                      std::unique_ptr<TlsStream> stream,
                                                      std::set<SpiffeId> expected,
                                                      io::Duration limit) {
-  auto done = co_await as_result(io::with_timeout(loop, limit, "TLS handshake",
-                                                  stream->handshake(std::move(expected))));
+  auto done = co_await as_result(
+      io::with_timeout(loop, limit, "TLS handshake", stream->handshake(std::move(expected))));
   if (!done) {
-    stream->reset();
+    // A peer that was refused has been told so by an alert, which a reset could overtake.
+    if (done.error().code != Errc::tls && done.error().code != Errc::identity) {
+      stream->reset();
+    }
     co_return fail(std::move(done).error());
   }
   co_return stream;
 }
 
 io::Task<> TlsStream::handshake(std::set<SpiffeId> expected) {
-  Handshake facts{.own = identity_->id(), .is_server = is_server_, .expected = std::move(expected),
-                  .peer = {}, .failure = {}};
+  Handshake facts{.own = identity_->id(),
+                  .is_server = is_server_,
+                  .expected = std::move(expected),
+                  .peer = {},
+                  .failure = {}};
   attach(*ssl_, facts);
   for (;;) {
     clear_errors();
@@ -120,6 +132,10 @@ io::Task<> TlsStream::handshake(std::set<SpiffeId> expected) {
     const int error = SSL_get_error(ssl_.get(), result);
     if (result == 1) {
       break;
+    }
+    if (error == SSL_ERROR_WANT_WRITE) {
+      co_await flush();
+      continue;
     }
     if (error != SSL_ERROR_WANT_READ) {
       Error failure = facts.failure ? *facts.failure
@@ -155,11 +171,8 @@ io::Task<std::size_t> TlsStream::read_some(MutableBytes into) {
       co_return total;
     }
     switch (SSL_get_error(ssl_.get(), result)) {
-      case SSL_ERROR_WANT_READ:
-        co_await fill();
-        break;
-      case SSL_ERROR_ZERO_RETURN:
-        co_return 0;
+      case SSL_ERROR_WANT_READ: co_await fill(); break;
+      case SSL_ERROR_ZERO_RETURN: co_return 0;
       default:
         if (transport_ended_) {
           co_return fail(Errc::closed, "the peer ended the connection without close_notify");
@@ -170,51 +183,58 @@ io::Task<std::size_t> TlsStream::read_some(MutableBytes into) {
 }
 
 io::Task<> TlsStream::write_all(Bytes from) {
+  if (write_broken_ || write_ended_) {
+    co_await fail(Errc::closed, "TLS write: this direction has ended");
+  }
   while (!from.empty()) {
     clear_errors();
-    const auto piece = from.first(std::min(from.size(), kCiphertextBatchBytes));
+    const auto piece = from.first(std::min(from.size(), kWriteBytes));
     const int result = SSL_write(ssl_.get(), piece.data(), static_cast<int>(piece.size()));
-    if (result <= 0) {
+    if (result > 0) {
+      from = from.subspan(static_cast<std::size_t>(result));
+    } else if (SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_WRITE) {
       co_await fail(take_error(Errc::tls, "TLS write"));
     }
-    from = from.subspan(static_cast<std::size_t>(result));
-    if (outgoing_.size() >= kCiphertextBatchBytes) {
-      co_await flush();
-    }
+    co_await flush();
   }
-  co_await flush();
 }
 
 io::Task<> TlsStream::shutdown_write() {
-  clear_errors();
-  (void)SSL_shutdown(ssl_.get());  // writes close_notify; 0 just means that the peer's is not here
-  clear_errors();
+  if (write_broken_) {
+    co_await fail(Errc::closed, "TLS shutdown: an earlier write failed");
+  }
+  if (!write_ended_) {
+    write_ended_ = true;
+    clear_errors();
+    // Makes close_notify; 0 just means that the peer's is not here. A second call would read.
+    (void)SSL_shutdown(ssl_.get());
+    clear_errors();
+  }
   co_await flush();
   co_await transport_->shutdown_write();
 }
 
 // Reads ciphertext. Called only when BoringSSL has taken all that was there.
 io::Task<> TlsStream::fill() {
-  const bool was_full = incoming_end_ == incoming_.size() && incoming_end_ > 0;
-  const std::size_t wanted = was_full ? kCiphertextReadBytesLarge : kCiphertextReadBytesSmall;
-  if (incoming_.size() < wanted || (incoming_.size() > wanted && incoming_end_ < wanted)) {
-    incoming_ = std::vector<std::uint8_t>(wanted);
+  if (!last_read_was_full_) {
+    incoming_buffer_.release();  // this read may wait for long
   }
-  incoming_begin_ = 0;
-  incoming_end_ = 0;
-  const std::size_t count = co_await transport_->read_some(incoming_);
-  incoming_end_ = count;
+  const MutableBytes into =
+      last_read_was_full_ ? incoming_buffer_.whole() : MutableBytes(idle_buffer_);
+  const std::size_t count = co_await transport_->read_some(into);
+  incoming_ = into.first(count);
+  last_read_was_full_ = count == into.size();
   transport_ended_ = count == 0;
 }
 
+// Sends what BoringSSL made. One caller at a time: the handshake, then the writer.
 io::Task<> TlsStream::flush() {
   while (!outgoing_.empty()) {
-    sending_.clear();
-    sending_.swap(outgoing_);
-    co_await transport_->write_all(sending_);
-  }
-  if (sending_.capacity() > kCiphertextReadBytesLarge) {
-    sending_ = {};
+    sending_ = std::move(outgoing_);
+    write_broken_ = true;  // until the transport has taken all of it
+    co_await transport_->write_all(sending_.filled());
+    write_broken_ = false;
+    sending_.release();
   }
 }
 

@@ -1,35 +1,33 @@
-// TlsStream: TLS 1.3 with certificates on both sides, as a stream over a stream (RFC 8446; wire-facts
-// §1.2, §1.3).
+// TlsStream: TLS 1.3 with certificates on both sides, as a stream over a stream (RFC 8446;
+// wire-facts §1.2, §1.3).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <memory>
 #include <set>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "ztunnel/lib/base/identity.h"
 #include "ztunnel/lib/io/loop.h"
 #include "ztunnel/lib/net/stream.h"
 #include "ztunnel/lib/tls/certificate.h"
+#include "ztunnel/lib/tls/record_buffer.h"
 
-struct ssl_st;          // SSL
-struct bio_method_st;   // BIO_METHOD
+struct ssl_st;  // SSL
 
 namespace culvert::tls {
 
-// From the first byte to the last of the handshake; ztunnel has none, and a peer that stalls costs a
-// descriptor for ever (wire-facts §10.9).
+// From the first byte to the last of the handshake; ztunnel has none, and a peer that stalls costs
+// a descriptor for ever (wire-facts §10.9).
 inline constexpr std::chrono::seconds kHandshakeTimeout{10};
 
-// One write to the transport carries at most this much ciphertext and a record.
-inline constexpr std::size_t kCiphertextBatchBytes = 128 * 1024;
-// One read from the transport; a tunnel starts with the small buffer and returns to it.
-inline constexpr std::size_t kCiphertextReadBytesSmall = 4 * 1024;
-inline constexpr std::size_t kCiphertextReadBytesLarge = 64 * 1024;
+// What an idle connection keeps for its next read: a record of 1 KiB fits, so that small requests
+// cost one read. A read that fills it is followed by one of kRecordBufferBytes.
+inline constexpr std::size_t kIdleReadBytes = 1152;
 
 struct TlsOptions {
   io::Duration handshake_timeout = kHandshakeTimeout;
@@ -39,11 +37,13 @@ class TlsStream final : public net::Stream {
  public:
   ~TlsStream() override;
 
-  // Reads decrypted bytes; 0 after the peer's close_notify. A transport that ends without one was cut
-  // (RFC 8446 §6.1): that is `closed`. Broken records and alerts are `tls`.
+  // Reads decrypted bytes; 0 after the peer's close_notify. A transport that ends without one was
+  // cut (RFC 8446 §6.1): that is `closed`. Broken records and alerts are `tls`.
   io::Task<std::size_t> read_some(MutableBytes into) override;
+  // Encrypts in records of 16 KiB and gives the transport up to four at a time. When a write failed
+  // or was cancelled a record may be half sent, so later ones fail with `closed`.
   io::Task<> write_all(Bytes from) override;
-  // Sends close_notify and ends the transport's direction.
+  // Sends close_notify and ends the transport's direction. Harmless when repeated.
   io::Task<> shutdown_write() override;
   void reset() override { transport_->reset(); }
 
@@ -65,8 +65,7 @@ class TlsStream final : public net::Stream {
 
   static io::Task<std::unique_ptr<TlsStream>> open(io::Loop& loop,
                                                    std::unique_ptr<TlsStream> stream,
-                                                   std::set<SpiffeId> expected,
-                                                   io::Duration limit);
+                                                   std::set<SpiffeId> expected, io::Duration limit);
   io::Task<> handshake(std::set<SpiffeId> expected);
   io::Task<> fill();
   io::Task<> flush();
@@ -76,29 +75,34 @@ class TlsStream final : public net::Stream {
   bool is_server_;
   SpiffeId peer_;
 
-  // Ciphertext: what came and was not decrypted yet, what is to go, what is going. The last two are
-  // apart because the reader may make output (alerts) while a write is under way.
-  std::vector<std::uint8_t> incoming_;
-  std::size_t incoming_begin_ = 0;
-  std::size_t incoming_end_ = 0;
+  // Ciphertext that came and was not decrypted yet: a part of one of the two buffers.
+  Bytes incoming_;
+  std::array<std::uint8_t, kIdleReadBytes> idle_buffer_;
+  RecordBuffer incoming_buffer_;
+  bool last_read_was_full_ = false;
   bool transport_ended_ = false;
-  std::vector<std::uint8_t> outgoing_;
-  std::vector<std::uint8_t> sending_;
+  // Ciphertext that is to go, and that is going: apart, because the reader may make output (the
+  // answer to a KeyUpdate, an alert) while a write is under way. The reader never sends: its output
+  // goes with the next write, so that it can't be stopped by a peer that does not read.
+  RecordBuffer outgoing_;
+  RecordBuffer sending_;
+  bool write_ended_ = false;                 // close_notify was made
+  bool write_broken_ = false;                // a record may have been sent in part
   std::unique_ptr<ssl_st, SslDeleter> ssl_;  // last: it refers to the buffers
 };
 
-// accept_tls is the server's side of a handshake on `transport`, as `identity`. The client must prove
-// an identity of the same trust domain. Fails with `timed_out`, `tls` (handshake, chain, validity,
-// usage; the context says which), `identity` (proved something, but not that), or the transport's
-// error. Suspends.
+// accept_tls is the server's side of a handshake on `transport`, as `identity`. The client must
+// prove an identity of the same trust domain. Fails with `timed_out`, `tls` (handshake, chain,
+// validity, usage; the context says which), `identity` (proved something, but not that), or the
+// transport's error. Suspends.
 io::Task<std::unique_ptr<TlsStream>> accept_tls(io::Loop& loop,
                                                 std::unique_ptr<net::Stream> transport,
                                                 WorkloadIdentityPtr identity,
                                                 TlsOptions options = {});
 
-// connect_tls is the client's side. The server must prove one of `expected`; with none the result is
-// always `identity`. Sends no SNI. Note that in TLS 1.3 a server refuses a client's certificate only
-// after the client's handshake is over: then the first read fails.
+// connect_tls is the client's side. The server must prove one of `expected`; with none the result
+// is always `identity`. Sends no SNI. Note that in TLS 1.3 a server refuses a client's certificate
+// only after the client's handshake is over: then the first read fails.
 io::Task<std::unique_ptr<TlsStream>> connect_tls(io::Loop& loop,
                                                  std::unique_ptr<net::Stream> transport,
                                                  WorkloadIdentityPtr identity,

@@ -113,8 +113,8 @@ Result<SpiffeId> spiffe_id_of(const GENERAL_NAMES* names) {
 }
 
 Result<SpiffeId> spiffe_id_of(const X509& leaf) {
-  const bssl::UniquePtr<GENERAL_NAMES> names(static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(&leaf, NID_subject_alt_name, nullptr, nullptr)));
+  const bssl::UniquePtr<GENERAL_NAMES> names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(&leaf, NID_subject_alt_name, nullptr, nullptr)));
   clear_errors();
   return spiffe_id_of(names.get());
 }

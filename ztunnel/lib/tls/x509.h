@@ -29,8 +29,8 @@ SystemTime not_before(const X509& certificate);
 SystemTime not_after(const X509& certificate);
 std::string serial_decimal(const X509& certificate);
 
-// spiffe_id_of gives the identity of a leaf: it must have exactly one URI SAN, of SPIFFE's form. More
-// would let a peer be checked as one and be treated as another (wire-facts §1.3). Fails with
+// spiffe_id_of gives the identity of a leaf: it must have exactly one URI SAN, of SPIFFE's form.
+// More would let a peer be checked as one and be treated as another (wire-facts §1.3). Fails with
 // `identity`.
 Result<SpiffeId> spiffe_id_of(const X509& leaf);
 Result<SpiffeId> spiffe_id_of(const GENERAL_NAMES* names);
