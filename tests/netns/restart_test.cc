@@ -13,12 +13,11 @@ constexpr auto kAway = 5s;
 // Connections opened while a daemon is away: every one of them has to be served in the end.
 class Callers {
  public:
-  Callers(Pod& client, const std::string& address, int count) {
+  Callers(Pod& client, const std::string& url, int count) {
     for (int i = 0; i < count; ++i) {
-      programs_.push_back(&client.start(
-          {"curl", "-sS", "--globoff", "--max-time", "40", "--output", "/dev/null", "--write-out",
-           "%{http_code}", fmt::format("http://{}:{}/canary-meanwhile", address, kHttpPort)},
-          fmt::format("caller-{}-{}", address, i)));
+      programs_.push_back(&client.start({"curl", "-sS", "--globoff", "--max-time", "40", "--output",
+                                         "/dev/null", "--write-out", "%{http_code}", url},
+                                        fmt::format("caller-{}-{}", slug(url), i)));
       std::this_thread::sleep_for(100ms);
     }
   }
@@ -41,13 +40,13 @@ class Callers {
   std::vector<Process*> programs_;
 };
 
-void calls_survive(TwoNodes& pair, Node& node, const char* what) {
+void calls_survive(TwoNodes& pair, Node& node, const std::string& what) {
   INFO(what);
   Capture wire = pair.mesh.capture(what);
   node.ztunnel().kill();
   const auto died = std::chrono::steady_clock::now();
-  Callers four(pair.client, pair.server.ip4(), 10);
-  Callers six(pair.client, pair.server.ip6(), 10);
+  Callers four(pair.client, pair.server.url("/canary-meanwhile"), 10);
+  Callers six(pair.client, pair.server.url6("/canary-meanwhile"), 10);
   std::this_thread::sleep_until(died + kAway);
   node.start_ztunnel();
   node.wait_ready();

@@ -23,7 +23,7 @@ def transparent(s):
     if s.family == socket.AF_INET:
         s.setsockopt(socket.SOL_IP, IP_TRANSPARENT, 1)
     else:
-        s.setsockopt(socket.SOL_IPV6, IPV6_TRANSPARENT, 1)
+        s.setsockopt(socket.IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
 
 
 def everything(s):
