@@ -167,8 +167,10 @@ io::Task<> Enrolment::undo(Pod& pod) {
                 {"error", result.error()}});
     }
   };
-  if (pod.step >= Step::captured) {
+  if (pod.step == Step::captured) {
     tried("capture", kernel_.end_capture(pod.cookie));
+  }
+  if (pod.step >= Step::captured) {
     tried("steering", kernel_.end_steering(pod.cookie));
   }
   if (pod.step >= Step::announced) {

@@ -96,12 +96,16 @@ struct Bench {
       bench.scope.spawn(bench.server.attend(std::move(connection), peer));
     }
   }
+  // within asks `holds` until it says yes; a yes is not asked for twice.
   bool within(io::Duration limit, const std::function<bool()>& holds) {
     const auto until = io::Clock::now() + limit;
-    while (!holds() && io::Clock::now() < until) {
-      (void)loop->turn(1ms);
+    while (!holds()) {
+      if (io::Clock::now() >= until) {
+        return false;
+      }
+      (void)loop->turn(std::chrono::milliseconds(1));
     }
-    return holds();
+    return true;
   }
   // say connects a raw peer that has said `hello`.
   Fd peer(const std::string& hello) {
@@ -123,32 +127,52 @@ struct Bench {
   }
 };
 
+// A ztunnel that lives as long as this object.
+struct Ztunnel {
+  Bench& bench;
+  Keeper keeper;
+  proxy::ZdsClient client{*bench.loop, bench.path, keeper};
+  io::Scope scope{*bench.loop, io::Scope::OnFailure::ignore};
+
+  explicit Ztunnel(Bench& b, std::string failing = "") : bench(b) {
+    keeper.failing = std::move(failing);
+    scope.spawn(client.run());
+  }
+  ~Ztunnel() {
+    scope.cancel();
+    while (!scope.empty()) {
+      (void)bench.loop->turn();
+    }
+  }
+  Ztunnel(const Ztunnel&) = delete;
+  Ztunnel& operator=(const Ztunnel&) = delete;
+
+  bool synced() {
+    return bench.within(3s, [&] { return client.state() == proxy::ZdsClient::State::synced; });
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a ztunnel that connects hears of all pods, then of each new and each gone one") {
   Bench bench;
   bench.pods = {"u1", "u2"};
-  Keeper keeper;
-  proxy::ZdsClient client(*bench.loop, bench.path, keeper);
-  bench.scope.spawn(client.run());
-  REQUIRE(bench.within(3s, [&] { return client.state() == proxy::ZdsClient::State::synced; }));
-  CHECK(keeper.told ==
+  Ztunnel ztunnel(bench);
+  REQUIRE(ztunnel.synced());
+  CHECK(ztunnel.keeper.told ==
         std::vector<std::string>{"add u1 with listeners", "add u2 with listeners", "keep u1 u2"});
   CHECK(bench.admitted == std::vector<pid_t>{::getpid()});
 
   REQUIRE(io::block_on(*bench.loop, bench.server.announce(announced("u3"))));
-  CHECK(keeper.told.back() == "add u3 with listeners");
+  CHECK(ztunnel.keeper.told.back() == "add u3 with listeners");
   REQUIRE(io::block_on(*bench.loop, bench.server.withdraw("u1")));
-  CHECK(keeper.told.back() == "remove u1");
+  CHECK(ztunnel.keeper.told.back() == "remove u1");
   CHECK(bench.server.ztunnels().front().synced);
 }
 
 TEST_CASE("what ztunnel says of a pod that it can't serve is the error of the announcement") {
   Bench bench;
-  Keeper keeper;
-  keeper.failing = "u1";
-  proxy::ZdsClient client(*bench.loop, bench.path, keeper);
-  bench.scope.spawn(client.run());
+  const Ztunnel ztunnel(bench, "u1");
   const auto told = io::block_on(*bench.loop, bench.server.announce(announced("u1")));
   REQUIRE(!told);
   CHECK(to_string(told.error()) == "ztunnel said: told to fail");
@@ -158,48 +182,36 @@ TEST_CASE("what ztunnel says of a pod that it can't serve is the error of the an
 TEST_CASE("a pod that ztunnel refuses does not keep it from hearing of the others") {
   Bench bench;
   bench.pods = {"u1", "u2"};
-  Keeper keeper;
-  keeper.failing = "u1";
-  proxy::ZdsClient client(*bench.loop, bench.path, keeper);
-  bench.scope.spawn(client.run());
-  REQUIRE(bench.within(3s, [&] { return client.state() == proxy::ZdsClient::State::synced; }));
-  CHECK(keeper.told.back() == "keep u1 u2");
+  Ztunnel ztunnel(bench, "u1");
+  REQUIRE(ztunnel.synced());
+  CHECK(ztunnel.keeper.told.back() == "keep u1 u2");
 }
 
 TEST_CASE("a ztunnel that was cut off connects again and hears of all pods again") {
   Bench bench;
   bench.pods = {"u1"};
-  Keeper keeper;
   {
-    io::Scope first(*bench.loop, io::Scope::OnFailure::ignore);
-    proxy::ZdsClient client(*bench.loop, bench.path, keeper);
-    first.spawn(client.run());
-    REQUIRE(bench.within(3s, [&] { return client.state() == proxy::ZdsClient::State::synced; }));
-    first.cancel();
-    REQUIRE(bench.within(3s, [&] { return first.empty(); }));
+    Ztunnel first(bench);
+    REQUIRE(first.synced());
   }
   CHECK(bench.within(3s, [&] { return bench.left == 1; }));
   CHECK(bench.server.ztunnels().empty());
-  proxy::ZdsClient again(*bench.loop, bench.path, keeper);
-  bench.scope.spawn(again.run());
-  REQUIRE(bench.within(3s, [&] { return again.state() == proxy::ZdsClient::State::synced; }));
-  CHECK(keeper.told.size() == 4);
+  Ztunnel again(bench);
+  REQUIRE(again.synced());
+  CHECK(again.keeper.told == std::vector<std::string>{"add u1 with listeners", "keep u1"});
 }
 
 TEST_CASE("new pods go to the newest ztunnel alone, gone ones to all") {
   Bench bench;
-  Keeper old_keeper;
-  Keeper new_keeper;
-  proxy::ZdsClient old_one(*bench.loop, bench.path, old_keeper);
-  proxy::ZdsClient new_one(*bench.loop, bench.path, new_keeper);
-  bench.scope.spawn(old_one.run());
-  REQUIRE(bench.within(3s, [&] { return old_one.state() == proxy::ZdsClient::State::synced; }));
-  bench.scope.spawn(new_one.run());
-  REQUIRE(bench.within(3s, [&] { return new_one.state() == proxy::ZdsClient::State::synced; }));
+  Ztunnel old_one(bench);
+  REQUIRE(old_one.synced());
+  Ztunnel new_one(bench);
+  REQUIRE(new_one.synced());
   REQUIRE(io::block_on(*bench.loop, bench.server.announce(announced("u1"))));
   REQUIRE(io::block_on(*bench.loop, bench.server.withdraw("u1")));
-  CHECK(old_keeper.told == std::vector<std::string>{"keep", "remove u1"});
-  CHECK(new_keeper.told == std::vector<std::string>{"keep", "add u1 with listeners", "remove u1"});
+  CHECK(old_one.keeper.told == std::vector<std::string>{"keep", "remove u1"});
+  CHECK(new_one.keeper.told ==
+        std::vector<std::string>{"keep", "add u1 with listeners", "remove u1"});
 }
 
 TEST_CASE("a ztunnel of Istio's gets the netns alone") {
@@ -262,7 +274,7 @@ TEST_CASE("an announcement to a ztunnel that dies before it answers fails at onc
   }(bench.server, outcome));
   CHECK(bench.heard(*peer) != "closed");  // the Add
   peer.reset();
-  REQUIRE(bench.within(1s, [&] { return outcome.has_value(); }));
+  REQUIRE(bench.within(1s, [&] { return scope.empty(); }));
   REQUIRE(!*outcome);
   CHECK(outcome->error().code == Errc::unavailable);
 }
