@@ -68,7 +68,9 @@ io::Task<> RootSocket::attend_one(Attendant& attendant, Fd connection) {
   }
   auto served = co_await as_result(attendant.attend(std::move(connection), peer));
   if (!served && served.error().code != Errc::cancelled) {
-    obs::log(obs::Level::warn, kScope, "connection ended",
+    // Clients that go away, also in the middle of a stream, are everyday life.
+    const bool left = served.error().code == Errc::closed;
+    obs::log(left ? obs::Level::info : obs::Level::warn, kScope, "connection ended",
              {{"socket", path_}, {"pid", peer.pid}, {"error", served.error()}});
   }
 }

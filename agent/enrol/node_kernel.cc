@@ -33,7 +33,16 @@ Result<std::uint64_t> KernelOfNode::cookie(int netns) {
   return netns_cookie(netns);
 }
 Result<std::uint64_t> KernelOfNode::inode(int netns) {
-  return netns_inode(netns);
+  TRY(const auto inode, netns_inode(netns));
+  for (const char* own : {"/proc/self/ns/net", "/proc/1/ns/net"}) {
+    struct stat node{};
+    if (::stat(own, &node) == 0 && node.st_ino == inode) {
+      return fail(Errc::config,
+                  "this is the network namespace of the node itself: a pod with hostNetwork can't "
+                  "be in the mesh");
+    }
+  }
+  return inode;
 }
 Result<std::vector<IpAddress>> KernelOfNode::addresses(int netns) {
   return pod_addresses(netns);

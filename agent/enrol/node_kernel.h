@@ -17,6 +17,8 @@ class NodeKernel {
   virtual ~NodeKernel() = default;
 
   virtual Result<std::uint64_t> cookie(int netns) = 0;
+  // inode fails with `config` for what is no netns, and for the node's own: capturing that would
+  // capture the node.
   virtual Result<std::uint64_t> inode(int netns) = 0;
   virtual Result<std::vector<IpAddress>> addresses(int netns) = 0;
 

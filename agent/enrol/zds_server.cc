@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "ztunnel/lib/io/timeout.h"
 #include "ztunnel/lib/obs/log.h"
@@ -26,6 +27,7 @@ struct ZdsServer::Connection {
   bool taken = false;     // someone has the turn: strictly one message is outstanding
   bool awaiting = false;  // a request is out
   std::optional<std::string> ack;
+  std::set<std::string> refused;  // uids of the replay that it could not serve
   io::Event changed;
 
   // close ends the conversation: the reader sees the end of the stream.
@@ -68,6 +70,7 @@ io::Task<> ZdsServer::attend(Fd socket, net::PeerCredentials peer) {
   io::Scope scope(loop_);
   scope.spawn(read_acks(connection));
   scope.spawn(replay(connection));
+  scope.spawn(retry_refused(connection));
   auto ended = co_await as_result(scope.join());
 
   // Phase 3: nothing in the kernel changes; the listeners queue until another ztunnel comes.
@@ -100,19 +103,42 @@ io::Task<> ZdsServer::replay(ConnectionPtr connection) {
   co_await take_turn(connection);
   const Turn turn(connection);
   for (auto& pod : hooks_.snapshot()) {
-    const std::string uid = pod.add.uid;
-    auto served = co_await as_result(exchange(connection, std::move(pod.add), std::move(pod.fds)));
-    if (connection->closed) {
-      co_await std::move(served);
-      co_return;
-    }
-    if (!served) {
-      obs::log(obs::Level::error, kScope, "ztunnel does not serve a pod; its connections wait",
-               {{"uid", uid}, {"error", served.error()}});
-    }
+    co_await offer(connection, std::move(pod));
   }
   co_await exchange(connection, control::ZdsSnapshotSent{}, nullptr);
   connection->ztunnel.synced = true;
+}
+
+// offer is for one who has the turn. That ztunnel refuses the pod is remembered and no failure.
+io::Task<> ZdsServer::offer(ConnectionPtr connection, AnnouncedPod pod) {
+  const std::string uid = pod.add.uid;
+  auto served = co_await as_result(exchange(connection, std::move(pod.add), std::move(pod.fds)));
+  if (connection->closed) {
+    co_await std::move(served);
+  }
+  if (served) {
+    connection->refused.erase(uid);
+  } else if (connection->refused.insert(uid).second) {
+    obs::log(obs::Level::error, kScope, "ztunnel does not serve a pod; its connections wait",
+             {{"uid", uid}, {"error", served.error()}});
+  }
+}
+
+io::Task<> ZdsServer::retry_refused(ConnectionPtr connection) {
+  for (;;) {
+    co_await loop_.sleep(retry_interval_);
+    if (connection->refused.empty()) {
+      continue;
+    }
+    co_await take_turn(connection);
+    const Turn turn(connection);
+    const auto before = std::exchange(connection->refused, {});
+    for (auto& pod : hooks_.snapshot()) {
+      if (before.contains(pod.add.uid)) {
+        co_await offer(connection, std::move(pod));
+      }
+    }
+  }
 }
 
 io::Task<> ZdsServer::read_acks(ConnectionPtr connection) {

@@ -21,6 +21,10 @@ class ZdsServer final : public Announcer, public agent::Attendant {
   // 5 s: how long announce() waits for a ztunnel to connect; one that restarts needs less.
   static constexpr io::Duration kZtunnelWait = std::chrono::seconds(5);
 
+  // 5 s: how often a ztunnel is asked again to serve a pod that it could not, as Istio's does by
+  // itself.
+  static constexpr io::Duration kRetryInterval = std::chrono::seconds(5);
+
   struct Hooks {
     // All pods that a ztunnel must serve now, for the replay.
     std::function<std::vector<AnnouncedPod>()> snapshot;
@@ -30,8 +34,12 @@ class ZdsServer final : public Announcer, public agent::Attendant {
     std::function<void()> left;
   };
 
-  ZdsServer(io::Loop& loop, std::string socket_path, Hooks hooks)
-      : loop_(loop), socket_path_(std::move(socket_path)), hooks_(std::move(hooks)) {}
+  ZdsServer(io::Loop& loop, std::string socket_path, Hooks hooks,
+            io::Duration retry_interval = kRetryInterval)
+      : loop_(loop),
+        socket_path_(std::move(socket_path)),
+        hooks_(std::move(hooks)),
+        retry_interval_(retry_interval) {}
 
   io::Task<> attend(Fd connection, net::PeerCredentials peer) override;
   io::Task<> announce(AnnouncedPod pod) override;
@@ -51,6 +59,8 @@ class ZdsServer final : public Announcer, public agent::Attendant {
 
   io::Task<ConnectionPtr> greet(Fd socket, net::PeerCredentials peer);
   io::Task<> replay(ConnectionPtr connection);
+  io::Task<> offer(ConnectionPtr connection, AnnouncedPod pod);
+  io::Task<> retry_refused(ConnectionPtr connection);
   io::Task<> read_acks(ConnectionPtr connection);
   io::Task<ConnectionPtr> newest();
   // ask waits for its turn on the connection, sends one request and waits for the acknowledgement.
@@ -65,6 +75,7 @@ class ZdsServer final : public Announcer, public agent::Attendant {
   io::Loop& loop_;
   std::string socket_path_;
   Hooks hooks_;
+  io::Duration retry_interval_;
   std::vector<ConnectionPtr> connections_;  // said hello, oldest first
   io::Event joined_;
 };

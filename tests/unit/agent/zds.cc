@@ -72,7 +72,8 @@ struct Bench {
                           return refuse ? Result<>(fail(Errc::config, "no cgroup of its own"))
                                         : Result<>();
                         },
-                    .left = [this] { ++left; }}};
+                    .left = [this] { ++left; }},
+                   20ms};
   io::Scope scope{*loop, io::Scope::OnFailure::ignore};
 
   Bench() {
@@ -185,6 +186,11 @@ TEST_CASE("a pod that ztunnel refuses does not keep it from hearing of the other
   Ztunnel ztunnel(bench, "u1");
   REQUIRE(ztunnel.synced());
   CHECK(ztunnel.keeper.told.back() == "keep u1 u2");
+  ztunnel.keeper.told.clear();
+  ztunnel.keeper.failing = "";
+  CHECK(bench.within(3s, [&] { return !ztunnel.keeper.told.empty(); }));  // it is asked again
+  CHECK(ztunnel.keeper.told == std::vector<std::string>{"add u1 with listeners"});
+  CHECK(!bench.within(100ms, [&] { return ztunnel.keeper.told.size() > 1; }));  // and then no more
 }
 
 TEST_CASE("a ztunnel that was cut off connects again and hears of all pods again") {
