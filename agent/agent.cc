@@ -84,7 +84,7 @@ class Agent {
   static void log_failure(std::string_view what, const Result<>& result);
   admin::Routes routes();
   // view runs `make` on the loop and waits for its text; for the admin thread.
-  admin::HttpResponse view(std::function<Result<std::string>()> make);
+  admin::HttpResponse view(const std::function<Result<std::string>()>& make);
   void translate();
   io::Task<> follow_source();
   io::Task<> follow_enrolment();
@@ -107,7 +107,7 @@ class Agent {
   enrol::EnrolSocket enrol_socket_;
   mesh::XdsServer xds_;
   mesh::CaServer ca_;
-  std::optional<Sockets> sockets_;
+  std::unique_ptr<Sockets> sockets_;
   io::TimePoint started_;
 
   std::shared_ptr<const mesh::DesiredMesh> mesh_ = std::make_shared<mesh::DesiredMesh>();
@@ -162,10 +162,10 @@ Result<> Agent::start() {
   TRY(auto xds, RootSocket::open(config_.run_dir + "/xds.sock", net::UnixType::stream));
   TRY(auto ca, RootSocket::open(config_.run_dir + "/ca.sock", net::UnixType::stream));
   TRY(auto enrol, RootSocket::open(config_.run_dir + "/enrol.sock", net::UnixType::seqpacket));
-  sockets_.emplace(Sockets{.zds = std::move(zds),
-                           .xds = std::move(xds),
-                           .ca = std::move(ca),
-                           .enrol = std::move(enrol)});
+  sockets_ = std::make_unique<Sockets>(Sockets{.zds = std::move(zds),
+                                               .xds = std::move(xds),
+                                               .ca = std::move(ca),
+                                               .enrol = std::move(enrol)});
   TRY_VOID(http_.listen_unix(config_.run_dir + "/agent-admin.sock", routes()));
 
   // Who is wanted must be known before what the kernel holds is judged.
@@ -294,7 +294,7 @@ void Agent::log_failure(std::string_view what, const Result<>& result) {
 
 admin::Routes Agent::routes() {
   admin::Routes routes;
-  const auto get = [&](const char* path, std::function<Result<std::string>()> make) {
+  const auto get = [&](const char* path, const std::function<Result<std::string>()>& make) {
     routes.get(path, [this, make](const admin::HttpRequest&) { return view(make); });
   };
   get("/status", [this] { return Result<std::string>(to_json(status())); });
@@ -307,11 +307,11 @@ admin::Routes Agent::routes() {
   return routes;
 }
 
-admin::HttpResponse Agent::view(std::function<Result<std::string>()> make) {
+admin::HttpResponse Agent::view(const std::function<Result<std::string>()>& make) {
   // Shared: the loop may run it after this thread has given up.
   auto promise = std::make_shared<std::promise<Result<std::string>>>();
   auto made = promise->get_future();
-  loop_.post([make = std::move(make), promise] { promise->set_value(make()); });
+  loop_.post([make, promise] { promise->set_value(make()); });
   if (made.wait_for(kViewDeadline) != std::future_status::ready) {
     return admin::text_response(503, "the agent is busy or ends: try again\n");
   }

@@ -43,7 +43,7 @@ io::Task<> RootSocket::accept_all(io::Loop& loop, Attendant& attendant, io::Scop
     auto connection = co_await as_result(loop.accept(listener_.get()));
     if (!connection) {
       if (connection.error().code == Errc::cancelled) {
-        co_await fail(std::move(connection).error());
+        co_await fail(connection.error());
       }
       obs::log(obs::Level::error, kScope, "accept failed",
                {{"socket", path_}, {"error", connection.error()}});

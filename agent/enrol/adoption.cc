@@ -220,6 +220,7 @@ std::vector<PodView> Enrolment::pods() const {
   static constexpr std::string_view kStates[] = {"seen", "seen", "enrolled", "captured",
                                                  "draining"};
   std::vector<PodView> views;
+  views.reserve(pods_.size());
   for (const auto& [uid, pod] : pods_) {
     views.push_back({.pod = pod.spec,
                      .netns_inode = pod.inode,

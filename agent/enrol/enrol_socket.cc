@@ -27,7 +27,7 @@ io::Task<> EnrolSocket::attend(Fd connection, net::PeerCredentials) {
     }
     auto done = co_await as_result(carry_out(std::move(*message)));
     if (!done && done.error().code == Errc::cancelled) {
-      co_await fail(std::move(done).error());
+      co_await fail(done.error());
     }
     if (!done) {
       obs::log(obs::Level::warn, kScope, "request failed", {{"error", done.error()}});

@@ -87,7 +87,7 @@ io::Task<ZdsServer::ConnectionPtr> ZdsServer::greet(Fd socket, net::PeerCredenti
       loop_, control::kZdsAnswerWithin, "ZDS hello",
       net::receive_message(loop_, socket.get(), control::kZdsPacketBytesMax));
   if (!message) {
-    co_await fail(Errc::closed, "ZDS: the peer left without a hello");
+    co_return fail(Errc::closed, "ZDS: the peer left without a hello");
   }
   const auto hello = co_await control::decode_hello(as_text(message->bytes));
   co_await hooks_.admit(peer.pid);
@@ -114,7 +114,7 @@ io::Task<> ZdsServer::offer(ConnectionPtr connection, AnnouncedPod pod) {
   const std::string uid = pod.add.uid;
   auto served = co_await as_result(exchange(connection, std::move(pod.add), std::move(pod.fds)));
   if (connection->closed) {
-    co_await std::move(served);
+    co_await fail(Errc::closed, "ztunnel went away in the middle of the replay");
   }
   if (served) {
     connection->refused.erase(uid);
@@ -147,6 +147,7 @@ io::Task<> ZdsServer::read_acks(ConnectionPtr connection) {
         co_await net::receive_message(loop_, connection->socket.get(), control::kZdsPacketBytesMax);
     if (!message) {
       co_await fail(Errc::closed, "ztunnel closed the ZDS connection");
+      co_return;
     }
     if (!connection->awaiting) {
       co_await fail(Errc::protocol, "ztunnel sent what nobody asked for");
@@ -180,7 +181,7 @@ io::Task<> ZdsServer::withdraw(std::string uid) {
   for (const auto& connection : all) {
     auto gone = co_await as_result(ask(connection, control::ZdsDel{.uid = uid}, nullptr));
     if (!gone && gone.error().code == Errc::cancelled) {
-      co_await std::move(gone);
+      co_await fail(gone.error());
     }
     if (!gone && !connection->closed) {
       obs::log(obs::Level::warn, kScope, "ztunnel did not let go of a pod",
@@ -215,7 +216,7 @@ io::Task<> ZdsServer::exchange(ConnectionPtr connection, control::ZdsRequest req
       loop_, control::kZdsAnswerWithin, "ztunnel's acknowledgement", await_ack(connection)));
   if (!error) {
     connection->close();
-    co_await fail(std::move(error).error());
+    co_await fail(error.error());
   }
   if (!error->empty()) {
     co_await fail(Errc::unavailable, fmt::format("ztunnel said: {}", *error));
@@ -237,13 +238,14 @@ io::Task<std::string> ZdsServer::await_ack(ConnectionPtr connection) {
     co_await connection->changed.wait();
   }
   if (!connection->ack) {
-    co_await fail(Errc::unavailable, "ztunnel went away before it acknowledged");
+    co_return fail(Errc::unavailable, "ztunnel went away before it acknowledged");
   }
-  co_return *connection->ack;
+  co_return connection->ack.value_or("");
 }
 
 std::vector<ZdsServer::Ztunnel> ZdsServer::ztunnels() const {
   std::vector<Ztunnel> all;
+  all.reserve(connections_.size());
   for (const auto& connection : connections_) {
     all.push_back(connection->ztunnel);
   }

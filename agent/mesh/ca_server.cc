@@ -46,6 +46,7 @@ io::Task<> CaServer::create_certificate(http::GrpcCall& call) {
   auto message = co_await call.receive();
   if (!message) {
     co_await fail(Errc::protocol, "CA: the call has no request");
+    co_return;
   }
   auto response = answer(*message);
   if (!response) {

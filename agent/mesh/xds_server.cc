@@ -102,6 +102,7 @@ void XdsServer::note(const XdsSession& session, const std::string& type_url,
 
 std::vector<Problem> XdsServer::problems() const {
   std::vector<Problem> problems;
+  problems.reserve(nacks_.size());
   for (const auto& [key, reason] : nacks_) {
     problems.push_back(
         {.file = "",

@@ -32,7 +32,7 @@ io::Task<> ZdsClient::run() {
     const bool was_connected = state_ != State::disconnected;
     state_ = State::disconnected;
     if (!ended && ended.error().code == Errc::cancelled) {
-      co_await fail(std::move(ended).error());
+      co_await fail(ended.error());
     }
     if (!ended && (was_connected || backoff >= kLogFrom)) {
       log.log(loop_.now(), was_connected ? "lost" : "absent",
@@ -53,6 +53,7 @@ io::Task<> ZdsClient::session() {
     auto message = co_await net::receive_message(loop_, socket.get(), control::kZdsPacketBytesMax);
     if (!message) {
       co_await fail(Errc::closed, fmt::format("the agent closed {}", socket_path_), Side::control);
+      co_return;
     }
     const std::string ack = control::encode_ack(co_await answer(std::move(*message)));
     co_await net::send_message(loop_, socket.get(), as_bytes(ack));
@@ -81,7 +82,7 @@ io::Task<std::string> ZdsClient::answer(net::Message message) {
     state_ = State::synced;
   }
   if (!done && done.error().code == Errc::cancelled) {
-    co_await fail(std::move(done).error());
+    co_return fail(done.error());
   }
   co_return done ? std::string() : to_string(done.error());
 }
