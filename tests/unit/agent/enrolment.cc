@@ -32,7 +32,7 @@ struct Bench {
   FakeKernel kernel{diary};
   FakeAnnouncer announcer{diary};
   int changes = 0;
-  std::optional<Enrolment> enrolment;
+  std::unique_ptr<Enrolment> enrolment;
 
   Bench() { restart(); }
   ~Bench() { stop(); }
@@ -41,13 +41,14 @@ struct Bench {
 
   void restart() {
     stop();
-    enrolment.emplace(*loop, kernel, announcer,
-                      Enrolment::Options{.node = "east",
-                                         .records_path = folder / kRecordsName,
-                                         .source_wait = 50ms,
-                                         .address_wait = 500ms,
-                                         .drain_time = 300ms,
-                                         .changed = [this] { ++changes; }});
+    enrolment =
+        std::make_unique<Enrolment>(*loop, kernel, announcer,
+                                    Enrolment::Options{.node = "east",
+                                                       .records_path = folder / kRecordsName,
+                                                       .source_wait = 50ms,
+                                                       .address_wait = 500ms,
+                                                       .drain_time = 300ms,
+                                                       .changed = [this] { ++changes; }});
   }
   void stop() {
     if (enrolment) {

@@ -61,6 +61,7 @@ struct Bench {
                    {.snapshot =
                         [this] {
                           std::vector<AnnouncedPod> all;
+                          all.reserve(pods.size());
                           for (const auto& uid : pods) {
                             all.push_back(announced(uid));
                           }
@@ -273,16 +274,16 @@ TEST_CASE("an announcement to a ztunnel that dies before it answers fails at onc
   CHECK(bench.heard(*peer) != "closed");
   const std::string ack = control::encode_ack("");
   REQUIRE(::send(peer->get(), ack.data(), ack.size(), 0) > 0);
-  std::optional<Result<>> outcome;
+  Result<> outcome;
   io::Scope scope(*bench.loop);
-  scope.spawn([](ZdsServer& server, std::optional<Result<>>& out) -> io::Task<> {
+  scope.spawn([](ZdsServer& server, Result<>& out) -> io::Task<> {
     out = co_await as_result(server.announce(announced("u1")));
   }(bench.server, outcome));
   CHECK(bench.heard(*peer) != "closed");  // the Add
   peer.reset();
   REQUIRE(bench.within(1s, [&] { return scope.empty(); }));
-  REQUIRE(!*outcome);
-  CHECK(outcome->error().code == Errc::unavailable);
+  REQUIRE(!outcome);
+  CHECK(outcome.error().code == Errc::unavailable);
 }
 
 TEST_CASE("messages are read as they were written, and fit into a packet or are refused") {
