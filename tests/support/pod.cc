@@ -93,8 +93,10 @@ void Pod::leave_running() {
   }
 }
 
-std::string Pod::enter_line() const {
-  return fmt::format("nsenter --net=/run/netns/{} bash", netns_);
+// The cgroup matters as much as the namespace: capture knows the node's own processes by it.
+std::string Pod::enter_line(std::string_view command) const {
+  return fmt::format("sh -c 'echo $$ >{}/cgroup.procs; exec nsenter --net=/run/netns/{} {}'",
+                     cgroup_, netns_, command);
 }
 
 }  // namespace culvert::lab

@@ -63,7 +63,7 @@ class Pod {
   void leave_running();
 
   // What a person would type to look into the pod.
-  std::string enter_line() const;
+  std::string enter_line(std::string_view command = "bash") const;
 
  private:
   PodSpec spec_;

@@ -254,9 +254,9 @@ void Demo::keep() {
   mesh_.leave_running();
   fmt::print("\nThe mesh goes on running. To look around:\n");
   for (const Pod& pod : mesh_.pods()) {
-    fmt::print("  {:50} # inside pod {}\n", pod.enter_line(), pod.name());
+    fmt::print("  # inside pod {}\n  {}\n", pod.name(), pod.enter_line());
   }
-  fmt::print("  nsenter --net=/run/netns/{} curl {}\n", client_.netns(), service_.url());
+  fmt::print("  # a request by VIP\n  {}\n", client_.enter_line("curl " + service_.url()));
   for (const Node& node : mesh_.nodes()) {
     const std::string ctl =
         fmt::format("{} --run-dir {}", program("culvertctl"), node.paths().run_folder);

@@ -172,6 +172,8 @@ int keep_sleepers(const std::string& address, int port, int count) {
       fmt::print(stderr, "culvert-load: sleeper {}: {}\n", i, std::strerror(errno));
       return 1;
     }
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kSleeperSocketBytes,
+                 sizeof(kSleeperSocketBytes));
     std::size_t taken = 0;
     pollfd writable{fd.get(), POLLOUT, 0};
     while (taken < kSleeperBytesMax && ::poll(&writable, 1, 50) == 1) {

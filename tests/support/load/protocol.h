@@ -15,6 +15,9 @@ inline constexpr char kSleep = 'S';  // never reads again
 inline constexpr char kSink = 'K';   // reads all, answers with its length in decimal at the end
 
 inline constexpr std::size_t kRequestBytes = 1024;
+// 64 KiB: what a sleeper's own two sockets may hold. With the kernel's defaults a thousand of them
+// fill tcp_mem, and then every TCP socket of the machine starves, with or without a mesh.
+inline constexpr int kSleeperSocketBytes = 64 * 1024;
 inline constexpr std::size_t kBulkBytes = 256 * 1024;
 
 // serve accepts on [::]:port until it is killed, a thread per connection.

@@ -90,6 +90,8 @@ void converse(Fd connection) {
     sink(connection.get());
   } else {
     // A reader that sleeps: only the peer's end of the connection ends this one.
+    ::setsockopt(connection.get(), SOL_SOCKET, SO_RCVBUF, &kSleeperSocketBytes,
+                 sizeof(kSleeperSocketBytes));
     while (::recv(connection.get(), &wish, 1, MSG_PEEK | MSG_TRUNC) >= 0) {
       ::sleep(1);
     }

@@ -15,6 +15,10 @@ namespace culvert::net {
 constexpr std::chrono::seconds kKeepaliveIdle{180};
 constexpr std::chrono::seconds kKeepaliveInterval{180};
 constexpr int kKeepaliveProbes = 9;
+// 256 KiB: what a socket takes beyond what its peer's window has room for. Left to itself the
+// kernel takes up to 4 MiB (tcp_wmem) for a reader that sleeps; a thousand of those use up tcp_mem,
+// and every TCP socket of the node starves.
+constexpr int kUnsentBytesMax = 256 * 1024;
 constexpr std::chrono::seconds kConnectTimeout{10};  // ztunnel's; three SYN retries fit
 constexpr int kListenBacklog = 1024;  // what waits while a daemon restarts; somaxconn may cut it
 
