@@ -22,9 +22,10 @@ io::Task<SignedChain> CaClient::sign(std::string csr_pem, SpiffeId id) {
                    Side::control);
   }
   if (response.cert_chain_size() < 2) {
-    co_return fail(Errc::protocol,
-                   "the CA's answer has no root certificate (its chain must have two or more entries)",
-                   Side::control);
+    co_return fail(
+        Errc::protocol,
+        "the CA's answer has no root certificate (its chain must have two or more entries)",
+        Side::control);
   }
   SignedChain result;
   result.chain.assign(response.cert_chain().begin(), response.cert_chain().end() - 1);

@@ -10,13 +10,31 @@
 namespace culvert::control {
 namespace {
 
-// Not sooner than this after a success, whatever the certificate says: a CA that issues certificates
-// of seconds must not make us spin.
+// Not sooner than this after a success, whatever the certificate says: a CA that issues
+// certificates of seconds must not make us spin.
 constexpr std::chrono::milliseconds kRenewalMin{500};
+// How late a renewal may be after the machine slept or its clock was set.
+constexpr std::chrono::minutes kWallClockCheck{5};
 
 io::Task<> wait_for(io::Event& event) {
   co_await event.wait();
 }
+
+// Place is one of the kFetchesMax fetches at once, given back also when the fiber is cancelled.
+class Place {
+ public:
+  Place(unsigned& taken, io::Event& freed) : taken_(taken), freed_(freed) { ++taken_; }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() {
+    --taken_;
+    freed_.notify_all();
+  }
+
+ private:
+  unsigned& taken_;
+  io::Event& freed_;
+};
 
 }  // namespace
 
@@ -59,20 +77,18 @@ bool CertificateStore::is_valid(const Entry& entry) const {
 io::Task<> CertificateStore::keep(EntryPtr entry) {
   io::Duration backoff = kFetchBackoffFirst;
   while (!entry->forgotten) {
-    auto fetched = co_await as_result(fetch_in_turn(entry->id));
+    auto fetched = co_await as_result(fetch_in_turn(entry));
     if (!fetched) {
-      if (fetched.error().code == Errc::cancelled) {
+      if (scope_.cancelled()) {
         co_return;
       }
-      entry->failure = to_string(fetched.error());
-      obs::log(obs::Level::warn, "certificates",
-               is_valid(*entry) ? "renewal failed; the present certificate stays in use"
-                                : "no certificate",
-               {{"identity", to_string(entry->id)}, {"error", entry->failure}});
+      note_failure(*entry, fetched.error());
       // Give or take 20 %, so that a CA that comes back is not met by all at once.
       const auto percent = static_cast<std::int64_t>(80 + rng_.below(41));
       co_await pause(entry, backoff * percent / 100);
-      backoff = std::min<io::Duration>(backoff * 2, kFetchBackoffMax);
+      // Nothing connects without a certificate, so one that is missing is asked for more often.
+      const auto most = is_valid(*entry) ? kFetchBackoffMax : kFetchBackoffMissingMax;
+      backoff = std::min<io::Duration>(backoff * 2, most);
       continue;
     }
     const bool renewed = entry->current != nullptr;
@@ -83,7 +99,25 @@ io::Task<> CertificateStore::keep(EntryPtr entry) {
     if (renewed && !entry->forgotten) {
       options_.on_renewed(entry->id, entry->current);
     }
-    co_await pause(entry, until_renewal(*entry->current));
+    co_await await_renewal(entry);
+  }
+}
+
+void CertificateStore::note_failure(Entry& entry, const Error& error) {
+  entry.failure = to_string(error);
+  obs::log(
+      obs::Level::warn, "certificates",
+      is_valid(entry) ? "renewal failed; the present certificate stays in use" : "no certificate",
+      {{"identity", to_string(entry.id)}, {"error", entry.failure}});
+}
+
+// Sleeps until the certificate is due, by the wall clock: the loop's clock stands still while the
+// machine sleeps, so the wall clock is looked at now and then.
+io::Task<> CertificateStore::await_renewal(EntryPtr entry) {
+  const auto due = renewal_time(*entry->current);
+  co_await pause(entry, kRenewalMin);
+  while (!entry->forgotten && options_.now() < due) {
+    co_await pause(entry, std::min<io::Duration>(due - options_.now(), kWallClockCheck));
   }
 }
 
@@ -99,25 +133,31 @@ io::Task<> CertificateStore::pause(EntryPtr entry, io::Duration duration) {
   }
 }
 
-io::Duration CertificateStore::until_renewal(const tls::WorkloadIdentity& identity) {
+std::chrono::system_clock::time_point CertificateStore::renewal_time(
+    const tls::WorkloadIdentity& identity) {
   const auto& leaf = identity.chain().front();
   const auto life = leaf.not_after - leaf.not_before;
-  const auto jitter = life / 100 * static_cast<std::int64_t>(rng_.below(2 * kRenewalJitterPercent + 1)) -
-                      life / 100 * static_cast<std::int64_t>(kRenewalJitterPercent);
-  const auto when = leaf.not_before + life / 2 + jitter / 2;
-  return std::max<io::Duration>(when - options_.now(), kRenewalMin);
+  const auto percent = static_cast<std::int64_t>(50 - kRenewalJitterPercent +
+                                                 rng_.below(2 * kRenewalJitterPercent + 1));
+  return leaf.not_before + life / 100 * percent;
 }
 
-io::Task<tls::WorkloadIdentityPtr> CertificateStore::fetch_in_turn(SpiffeId id) {
-  while (fetches_ >= kFetchesMax) {
-    co_await fetch_ended_.wait();
+io::Task<tls::WorkloadIdentityPtr> CertificateStore::fetch_in_turn(EntryPtr entry) {
+  const SpiffeId id = entry->id;
+  while (fetches_ >= kFetchesMax || (is_valid(*entry) && is_one_missing_in_queue())) {
+    queue_.push_back(entry);
+    auto woken = co_await as_result(wait_for(fetch_ended_));
+    queue_.erase(std::find(queue_.begin(), queue_.end(), entry));
+    co_await std::move(woken);
   }
-  ++fetches_;
-  auto fetched = co_await as_result(
-      io::with_timeout(loop_, options_.fetch_timeout, "certificate of " + to_string(id), fetch(id)));
-  --fetches_;
-  fetch_ended_.notify_one();
-  co_return co_await std::move(fetched);
+  const Place place(fetches_, fetch_ended_);
+  co_return co_await io::with_timeout(loop_, options_.fetch_timeout,
+                                      "certificate of " + to_string(id), fetch(id));
+}
+
+bool CertificateStore::is_one_missing_in_queue() const {
+  return std::any_of(queue_.begin(), queue_.end(),
+                     [this](const EntryPtr& entry) { return !is_valid(*entry); });
 }
 
 io::Task<tls::WorkloadIdentityPtr> CertificateStore::fetch(SpiffeId id) {

@@ -1,6 +1,7 @@
-// CertificateStore: the certificates of the workloads of this node. It makes their keys, which never
-// leave it, has them signed, renews them at half life, and keeps a valid one when a renewal fails.
-// Lives on the control thread. Source of truth: ztunnel src/identity/manager.rs; wire-facts §4.
+// CertificateStore: the certificates of the workloads of this node. It makes their keys, which
+// never leave it, has them signed, renews them at half life, and keeps a valid one when a renewal
+// fails. Lives on the control thread. Source of truth: ztunnel src/identity/manager.rs; wire-facts
+// §4.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -26,10 +27,12 @@ inline constexpr unsigned kFetchesMax = 8;
 inline constexpr std::chrono::seconds kFetchTimeout{10};
 inline constexpr std::chrono::milliseconds kFetchBackoffFirst{500};
 inline constexpr std::chrono::seconds kFetchBackoffMax{150};
+inline constexpr std::chrono::seconds kFetchBackoffMissingMax{5};  // while there is no valid one
 // Around half life, so that a node whose pods started together does not renew them together.
 inline constexpr unsigned kRenewalJitterPercent = 10;
 
-// What a CA answers to a request: the leaf and its intermediates, PEM each, and the roots as one PEM.
+// What a CA answers to a request: the leaf and its intermediates, PEM each, and the roots as one
+// PEM.
 struct SignedChain {
   std::vector<std::string> chain;
   std::string roots;
@@ -62,7 +65,8 @@ class CertificateStore {
   CertificateStore(io::Loop& loop, Rng& rng, SignCsr sign, CertificateStoreOptions options = {});
 
   // get gives a valid certificate, and waits for as long as there is none; all who wait share one
-  // fetch. From then on the identity is kept renewed. Fails with `cancelled` when it is forgotten.
+  // fetch, which goes before renewals. From then on the identity is kept renewed. Fails with
+  // `cancelled` when it is forgotten.
   io::Task<tls::WorkloadIdentityPtr> get(SpiffeId id);
 
   // forget ends the renewal; connections keep what they have.
@@ -87,8 +91,11 @@ class CertificateStore {
   bool is_valid(const Entry& entry) const;
   io::Task<> keep(EntryPtr entry);
   io::Task<> pause(EntryPtr entry, io::Duration duration);
-  io::Duration until_renewal(const tls::WorkloadIdentity& identity);
-  io::Task<tls::WorkloadIdentityPtr> fetch_in_turn(SpiffeId id);
+  void note_failure(Entry& entry, const Error& error);
+  io::Task<> await_renewal(EntryPtr entry);
+  std::chrono::system_clock::time_point renewal_time(const tls::WorkloadIdentity& identity);
+  io::Task<tls::WorkloadIdentityPtr> fetch_in_turn(EntryPtr entry);
+  bool is_one_missing_in_queue() const;
   io::Task<tls::WorkloadIdentityPtr> fetch(SpiffeId id);
 
   io::Loop& loop_;
@@ -97,6 +104,7 @@ class CertificateStore {
   CertificateStoreOptions options_;
   std::map<SpiffeId, EntryPtr> entries_;
   unsigned fetches_ = 0;
+  std::vector<EntryPtr> queue_;  // who waits for one of the fetches to end
   io::Event fetch_ended_;
   io::Scope scope_;
 };
