@@ -178,9 +178,9 @@ TEST_CASE("a certificate with no, with two, or with a malformed SPIFFE identity 
   const std::string good = to_string(spiffe("one"));
   const std::vector<std::vector<std::string>> all = {{},
                                                      {good, to_string(spiffe("two"))},
-                                                     {good, "https://example.com/"},
+                                                     {good, "urn:workload:one"},
                                                      {"spiffe://cluster.local/workload/one"},
-                                                     {"https://cluster.local/ns/demo/sa/one"}};
+                                                     {"other://cluster.local/ns/demo/sa/one"}};
   for (const auto& uris : all) {
     io::SimLoop loop;
     RawClient client;
