@@ -64,9 +64,9 @@ class App {
         feed_(*loop_, workers_, certificates_, metrics_, config.trust_domain),
         xds_(*loop_, rng_, dial_unix(*loop_, config.xds_address), {.node_name = config.node},
              feed_.xds_callbacks()),
-        zds_(*loop_, config.zds_socket, feed_.zds_callbacks()),
+        zds_(*loop_, config.zds_socket, feed_),
         live_{config_,       *loop_, std::move(io_fallback), workers_, feed_, xds_, ca_,
-              certificates_, zds_,   metrics_},
+              certificates_, zds_,   metrics_, /* draining= */ false, /* quit= */ {}},
         scope_(*loop_, io::Scope::OnFailure::ignore) {}
 
   Result<> start();

@@ -34,8 +34,7 @@ std::string_view reason_of(control::XdsTermination termination) {
 
 MeshFeed::MeshFeed(io::Loop& loop, Workers& workers, control::CertificateStore& certificates,
                    obs::Metrics& metrics, std::string trust_domain)
-    : loop_(loop),
-      workers_(workers),
+    : workers_(workers),
       certificates_(certificates),
       pod_metrics_(obs::pod_metrics(metrics)),
       metrics_(metrics),
@@ -62,15 +61,6 @@ control::XdsCallbacks MeshFeed::xds_callbacks() {
               [this](control::XdsTermination termination) {
                 obs::xds_terminations(metrics_, reason_of(termination)).add();
               }};
-}
-
-ZdsClient::Callbacks MeshFeed::zds_callbacks() {
-  // The coroutine is a member function: a lambda's captures would not outlive the first suspension.
-  return {.on_add = [this](ZdsPod pod) { return add_pod(std::move(pod)); },
-          .on_del = [this](std::string uid) { return delete_pod(std::move(uid)); },
-          .on_snapshot = [this](std::set<std::string> uids) {
-            return keep_only(std::move(uids));
-          }};
 }
 
 std::vector<control::XdsRejection> MeshFeed::apply(
@@ -101,7 +91,7 @@ void MeshFeed::publish() {
   want_identities();
 }
 
-io::Task<> MeshFeed::add_pod(ZdsPod added) {
+io::Task<> MeshFeed::add(ZdsPod added) {
   auto pod = std::make_shared<Pod>();
   pod->uid = added.uid;
   pod->name = added.workload.name;
@@ -123,7 +113,7 @@ io::Task<> MeshFeed::add_pod(ZdsPod added) {
            {{"pod", pod->ns + "/" + pod->name}, {"uid", pod->uid}});
 }
 
-io::Task<> MeshFeed::delete_pod(std::string uid) {
+io::Task<> MeshFeed::remove(std::string uid) {
   remove_pod(uid);
   co_return;
 }

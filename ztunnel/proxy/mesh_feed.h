@@ -19,7 +19,7 @@
 
 namespace culvert::proxy {
 
-class MeshFeed {
+class MeshFeed final : public PodKeeper {
  public:
   using Workers = std::vector<std::unique_ptr<Worker>>;
 
@@ -27,9 +27,14 @@ class MeshFeed {
   MeshFeed(io::Loop& loop, Workers& workers, control::CertificateStore& certificates,
            obs::Metrics& metrics, std::string trust_domain);
 
-  // The callbacks for the clients.
+  // What xDS tells it.
   control::XdsCallbacks xds_callbacks();
-  ZdsClient::Callbacks zds_callbacks();
+
+  // What ZDS tells it.
+  io::Task<> add(ZdsPod added) override;
+  io::Task<> remove(std::string uid) override;
+  io::Task<> keep_only(std::set<std::string> uids) override;
+
   // identity_changed passes on a certificate that was renewed.
   void identity_changed(const SpiffeId& id, IdentityPtr identity);
 
@@ -46,15 +51,11 @@ class MeshFeed {
                                            const std::vector<control::XdsResource>& resources,
                                            const std::vector<std::string>& removed);
   void publish();
-  io::Task<> add_pod(ZdsPod added);
-  io::Task<> delete_pod(std::string uid);
-  io::Task<> keep_only(std::set<std::string> uids);
   void remove_pod(const std::string& uid);
   SpiffeId identity_of(const Pod& pod);
   void want_identities();
   io::Task<> fetch_identity(SpiffeId id);
 
-  io::Loop& loop_;
   Workers& workers_;
   control::CertificateStore& certificates_;
   obs::PodMetrics pod_metrics_;
