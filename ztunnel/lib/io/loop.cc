@@ -71,6 +71,7 @@ void Loop::post(std::function<void()> function) {
     const std::lock_guard lock(posted_mutex_);
     posted_.push_back(std::move(function));
   }
+  any_posted_.store(true, std::memory_order_release);
   wake();
 }
 
@@ -136,6 +137,9 @@ void Loop::fire_timers() {
 }
 
 void Loop::run_posted() {
+  if (!any_posted_.exchange(false, std::memory_order_acquire)) {
+    return;  // the lock is not taken in every turn
+  }
   std::vector<std::function<void()>> posted;
   {
     const std::lock_guard lock(posted_mutex_);
@@ -146,12 +150,30 @@ void Loop::run_posted() {
   }
 }
 
+namespace {
+
+// The backend that the environment asks for.
+Result<Backend> chosen_backend() {
+  const char* value = std::getenv("CULVERT_IO");
+  const std::string_view wanted = value != nullptr ? value : "";
+  if (wanted.empty() || wanted == "auto") {
+    return Backend::automatic;
+  }
+  if (wanted == "uring") {
+    return Backend::uring;
+  }
+  if (wanted == "epoll") {
+    return Backend::epoll;
+  }
+  return fail(Errc::config, "the environment's CULVERT_IO is \"" + std::string(wanted) +
+                                "\"; set it to uring, epoll or auto, or unset it");
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Loop>> make_loop(Backend backend, std::string* fallback_reason) {
-  if (const char* wanted = std::getenv("CULVERT_IO");
-      wanted != nullptr && backend == Backend::automatic) {
-    backend = wanted == std::string_view("uring")   ? Backend::uring
-              : wanted == std::string_view("epoll") ? Backend::epoll
-                                                    : Backend::automatic;
+  if (backend == Backend::automatic) {
+    TRY(backend, chosen_backend());
   }
   if (backend != Backend::epoll) {
     auto loop = make_uring_loop();

@@ -100,15 +100,16 @@ class Loop {
   std::multimap<TimePoint, SleepLeaf*> timers_;
   std::mutex posted_mutex_;  // post() is not on the data path
   std::vector<std::function<void()>> posted_;
+  std::atomic<bool> any_posted_ = false;
 };
 
 enum class Backend : std::uint8_t { automatic, uring, epoll };
 
 // make_loop makes a loop of the backend asked for, on any thread; it belongs to the one that runs
-// it. `automatic` takes what the environment variable CULVERT_IO (uring, epoll) says; without it,
-// io_uring where the kernel allows it and epoll otherwise; `fallback_reason`, if given, is then set
-// to one sentence that says why. Fails with `unavailable` when `uring` was asked for and can't be
-// had.
+// it. `automatic` takes what the environment variable CULVERT_IO (uring, epoll, auto) says; without
+// it, io_uring where the kernel allows it and epoll otherwise; `fallback_reason`, if given, is then
+// set to one sentence that says why. Fails with `unavailable` when `uring` was asked for and can't
+// be had.
 Result<std::unique_ptr<Loop>> make_loop(Backend backend, std::string* fallback_reason = nullptr);
 std::unique_ptr<Loop> make_epoll_loop();
 Result<std::unique_ptr<Loop>> make_uring_loop();

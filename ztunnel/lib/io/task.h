@@ -145,9 +145,9 @@ struct Promise<void> : PromiseBase {
 // Task is started only by being awaited or spawned in a Scope, so nothing can run detached.
 // Parameters of a coroutine are kept by value in its frame; a reference parameter must outlive the
 // task. A Task is destroyed only before it started or after it ended.
-// Not [[clang::coro_return_type]] (and so not coro_lifetimebound): std::function could not return it,
-// since every function that passes a Task on, also those inside the standard library, would have to
-// be marked.
+// Not [[clang::coro_return_type]] (and so not coro_lifetimebound): std::function could not return
+// it, since every function that passes a Task on, also those inside the standard library, would
+// have to be marked.
 template <class T = void>
 class [[nodiscard]] Task {
  public:
