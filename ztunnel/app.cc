@@ -23,7 +23,8 @@ std::uint64_t seed() {
 }
 
 http::GrpcChannel::Dial dial_unix(io::Loop& loop, const std::string& address) {
-  // A wrapper around a coroutine that takes everything by value: captures would not live long enough.
+  // A wrapper around a coroutine that takes everything by value: captures would not live long
+  // enough.
   return [&loop, path = address.substr(5)]() {
     return [](io::Loop& on, std::string to) -> io::Task<std::unique_ptr<net::Stream>> {
       co_return co_await net::connect_unix(on, std::move(to));
@@ -65,8 +66,18 @@ class App {
         xds_(*loop_, rng_, dial_unix(*loop_, config.xds_address), {.node_name = config.node},
              feed_.xds_callbacks()),
         zds_(*loop_, config.zds_socket, feed_),
-        live_{config_,       *loop_, std::move(io_fallback), workers_, feed_, xds_, ca_,
-              certificates_, zds_,   metrics_, /* draining= */ false, /* quit= */ {}},
+        live_{config_,
+              *loop_,
+              std::move(io_fallback),
+              workers_,
+              feed_,
+              xds_,
+              ca_,
+              certificates_,
+              zds_,
+              metrics_,
+              /* draining= */ false,
+              /* quit= */ {}},
         scope_(*loop_, io::Scope::OnFailure::ignore) {}
 
   Result<> start();
@@ -179,7 +190,8 @@ int run_app(const Config& config) {
   if (auto kept = keep_needed_capabilities(); !kept) {
     return say(kept.error());
   }
-  auto log = obs::setup({.format = config.log_format, .level = config.log_level, .fd = 2, .sink = {}});
+  auto log =
+      obs::setup({.format = config.log_format, .level = config.log_level, .fd = 2, .sink = {}});
   if (!log) {
     return say(log.error());
   }
@@ -197,7 +209,9 @@ int run_app(const Config& config) {
     return say(started.error());
   }
   obs::log(obs::Level::info, "app", "culvert-ztunnel is running",
-           {{"version", CULVERT_VERSION}, {"node", config.node}, {"io", control.backend()},
+           {{"version", CULVERT_VERSION},
+            {"node", config.node},
+            {"io", control.backend()},
             {"workers", config.workers}});
   (void)io::block_on(control, app.live());
   return 0;

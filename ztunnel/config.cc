@@ -22,21 +22,27 @@ void add_options(CLI::App& app, Config& config) {
       ->capture_default_str();
   app.add_option("--zds-socket", config.zds_socket, "where the agent names the pods (ZDS)")
       ->capture_default_str();
-  app.add_option("--xds-address", config.xds_address, "where the mesh is described [unix:RUN_DIR/xds.sock]")
+  app.add_option("--xds-address", config.xds_address,
+                 "where the mesh is described [unix:RUN_DIR/xds.sock]")
       ->check(check_unix_address);
   app.add_option("--ca-address", config.ca_address, "who signs certificates [unix:RUN_DIR/ca.sock]")
       ->check(check_unix_address);
-  app.add_option("--trust-domain", config.trust_domain, "of pods that the mesh has no record of yet")
+  app.add_option("--trust-domain", config.trust_domain,
+                 "of pods that the mesh has no record of yet")
       ->capture_default_str();
   app.add_option("--workers", config.workers, "worker threads [a quarter of the CPUs, at least 2]")
       ->check(CLI::Range(0, 256));
   app.add_option("--io", config.io, "uring, epoll or auto: io_uring where the kernel allows it")
       ->envname("CULVERT_IO")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, io::Backend>{
-          {"auto", io::Backend::automatic}, {"uring", io::Backend::uring}, {"epoll", io::Backend::epoll}}));
-  app.add_option("--drain-time", config.drain_time, "how long connections may go on after SIGTERM, such as 25s")
-      ->transform(CLI::AsNumberWithUnit(std::map<std::string, std::int64_t>{{"ms", 1}, {"s", 1000}, {"m", 60'000}},
-                                        CLI::AsNumberWithUnit::CASE_SENSITIVE, "TIME"))
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, io::Backend>{{"auto", io::Backend::automatic},
+                                             {"uring", io::Backend::uring},
+                                             {"epoll", io::Backend::epoll}}));
+  app.add_option("--drain-time", config.drain_time,
+                 "how long connections may go on after SIGTERM, such as 25s")
+      ->transform(CLI::AsNumberWithUnit(
+          std::map<std::string, std::int64_t>{{"ms", 1}, {"s", 1000}, {"m", 60'000}},
+          CLI::AsNumberWithUnit::CASE_SENSITIVE, "TIME"))
       ->default_str("25s");
   app.add_option("--readiness-port", config.readiness_port, "")->capture_default_str();
   app.add_option("--metrics-port", config.metrics_port, "")->capture_default_str();
@@ -56,9 +62,10 @@ unsigned default_workers() {
 
 std::variant<Config, int> parse_config(int argc, char** argv) {
   Config config;
-  CLI::App app{"culvert-ztunnel carries the connections of a node's pods inside mutual TLS (HBONE) "
-               "and enforces L4 policy.\nExit status: 0 after a drain, 1 when it cannot start, 2 for "
-               "wrong usage."};
+  CLI::App app{
+      "culvert-ztunnel carries the connections of a node's pods inside mutual TLS (HBONE) "
+      "and enforces L4 policy.\nExit status: 0 after a drain, 1 when it cannot start, 2 for "
+      "wrong usage."};
   app.set_version_flag("--version", std::string("culvert-ztunnel ") + CULVERT_VERSION);
   add_options(app, config);
   try {  // CLI11 reports by exceptions; they end here

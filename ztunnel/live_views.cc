@@ -9,7 +9,8 @@
 namespace culvert::ztunnel {
 namespace {
 
-// Asks the thread of `loop` and waits. The promise is shared: an answer that comes too late finds it.
+// Asks the thread of `loop` and waits. The promise is shared: an answer that comes too late finds
+// it.
 template <class T>
 T ask(io::Loop& loop, std::function<T()> question) {
   auto promise = std::make_shared<std::promise<T>>();
@@ -39,7 +40,7 @@ std::vector<admin::CertificateView> certificate_views(const control::Certificate
   for (const auto& state : store.states()) {
     admin::CertificateView view;
     view.identity = to_string(state.id);
-    view.state = state.valid              ? "Available"
+    view.state = state.valid             ? "Available"
                  : state.failure.empty() ? "Initializing"
                                          : "Unavailable: " + state.failure;
     if (state.current != nullptr) {

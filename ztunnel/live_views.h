@@ -15,8 +15,8 @@
 
 namespace culvert::ztunnel {
 
-// An owner that does not answer within this time is busy or gone; the view is then empty rather than
-// late.
+// An owner that does not answer within this time is busy or gone; the view is then empty rather
+// than late.
 inline constexpr std::chrono::seconds kViewTimeout{2};
 
 // What the views read. Everything but the loop's post() is touched on the control thread alone.

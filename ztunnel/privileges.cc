@@ -29,10 +29,11 @@ Result<> keep_needed_capabilities() {
     ::cap_set_flag(caps.get(), flag, kNeeded.size(), kNeeded.data(), CAP_SET);
   }
   if (::cap_set_proc(caps.get()) != 0) {
-    return fail(Errc::config,
-                "culvert-ztunnel needs the capabilities NET_ADMIN, SYS_ADMIN and NET_RAW; add them to "
-                "its container or run it as root",
-                Side::local);
+    return fail(
+        Errc::config,
+        "culvert-ztunnel needs the capabilities NET_ADMIN, SYS_ADMIN and NET_RAW; add them to "
+        "its container or run it as root",
+        Side::local);
   }
   (void)::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   return {};

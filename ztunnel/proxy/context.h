@@ -1,4 +1,5 @@
-// Context: what the fibers of one worker share. Everything is of the worker's loop and outlives them.
+// Context: what the fibers of one worker share. Everything is of the worker's loop and outlives
+// them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -39,7 +39,8 @@ std::string forwarded_host(std::string_view header) {
   return {};
 }
 
-// Baggage is `k=v` pairs joined by commas; unknown keys are ignored, an empty value counts as absent.
+// Baggage is `k=v` pairs joined by commas; unknown keys are ignored, an empty value counts as
+// absent.
 template <class Visit>
 void for_each_pair(std::string_view baggage, Visit visit) {
   for (std::size_t from = 0; from < baggage.size();) {
@@ -108,15 +109,17 @@ http::HeaderList connect_request(const policy::Route& route, const policy::Workl
       {"baggage", baggage_of(source)},
       {"forwarded", std::move(forwarded)},
       // Lets both ends' logs be joined; no span is exported (wire-facts §1.6).
-      {"traceparent", fmt::format("00-{:016x}{:016x}-{:016x}-00", rng.next(), rng.next(), rng.next())},
+      {"traceparent",
+       fmt::format("00-{:016x}{:016x}-{:016x}-00", rng.next(), rng.next(), rng.next())},
   };
 }
 
 Result<ConnectRequest> parse_connect(const http::HeaderList& request) {
   const std::string* method = http::find_header(request, ":method");
   if (method == nullptr || *method != "CONNECT") {
-    return fail(Errc::protocol, fmt::format("HBONE takes CONNECT only, not {}",
-                                            method == nullptr ? "nothing" : method->substr(0, 32)),
+    return fail(Errc::protocol,
+                fmt::format("HBONE takes CONNECT only, not {}",
+                            method == nullptr ? "nothing" : method->substr(0, 32)),
                 Side::downstream);
   }
   if (http::find_header(request, ":scheme") != nullptr ||
@@ -158,7 +161,8 @@ io::Task<> HboneStream::wait_for_answer() {
   }
   if (status != 200) {
     co_await fail(error_of_status(status),
-                  fmt::format("{} answered {} to CONNECT", to_string(peer_), status), Side::upstream);
+                  fmt::format("{} answered {} to CONNECT", to_string(peer_), status),
+                  Side::upstream);
   }
   answered_ = true;
 }

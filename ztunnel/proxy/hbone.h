@@ -26,20 +26,20 @@ struct ConnectRequest {
   std::string baggage;         // of the source workload, as it came
 };
 
-// parse_connect fails with `protocol` and a sentence (answer 400): not a CONNECT, no authority or an
-// unreadable one, or a :scheme or :path (RFC 9113 §8.5).
+// parse_connect fails with `protocol` and a sentence (answer 400): not a CONNECT, no authority or
+// an unreadable one, or a :scheme or :path (RFC 9113 §8.5).
 Result<ConnectRequest> parse_connect(const http::HeaderList& request);
 
 // baggage_of tells a peer who `workload` is.
 std::string baggage_of(const policy::Workload& workload);
 
-// workload_from_baggage makes a record for telemetry alone of what a peer says of itself; `identity`
-// is what it proved, and wins.
+// workload_from_baggage makes a record for telemetry alone of what a peer says of itself;
+// `identity` is what it proved, and wins.
 policy::WorkloadPtr workload_from_baggage(std::string_view baggage, const SpiffeId& identity);
 
-// HboneStream is the client's end. Bytes may be written before the peer has answered, so that what an
-// application sends early rides right behind the CONNECT; the first read waits for the answer and
-// fails unless it is 200.
+// HboneStream is the client's end. Bytes may be written before the peer has answered, so that what
+// an application sends early rides right behind the CONNECT; the first read waits for the answer
+// and fails unless it is 200.
 class HboneStream final : public net::Stream {
  public:
   HboneStream(io::Loop& loop, std::unique_ptr<http::H2Stream> stream, SocketAddress peer)
@@ -49,9 +49,7 @@ class HboneStream final : public net::Stream {
   [[clang::coro_wrapper]] io::Task<> write_all(Bytes from) override {
     return stream_->write_all(from);
   }
-  [[clang::coro_wrapper]] io::Task<> shutdown_write() override {
-    return stream_->shutdown_write();
-  }
+  [[clang::coro_wrapper]] io::Task<> shutdown_write() override { return stream_->shutdown_write(); }
   void reset() override { stream_->reset(); }
 
  private:

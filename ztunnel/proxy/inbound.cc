@@ -22,8 +22,7 @@ struct TunnelPeer {
 };
 
 io::Task<> serve_streams(Context& context, http::H2Connection& h2, TunnelPeer peer);
-io::Task<> serve_stream(Context& context, TunnelPeer peer,
-                        std::unique_ptr<http::H2Stream> stream);
+io::Task<> serve_stream(Context& context, TunnelPeer peer, std::unique_ptr<http::H2Stream> stream);
 
 io::Task<> run_tunnel(http::H2Connection& h2) {
   co_await h2.run();
@@ -52,11 +51,9 @@ Facts inbound_facts(const PodPtr& pod, const SocketAddress& client, const Socket
 Result<> check_policy(Context& context, const Facts& facts) {
   const auto& snapshot = context.mesh.snapshot();
   const auto own = snapshot.workload(facts.destination->uid);
-  const auto verdict =
-      policy::authorize(snapshot, own != nullptr ? *own : *facts.destination,
-                        {.peer = facts.source_identity,
-                         .source = facts.downstream.ip,
-                         .destination = facts.actual});
+  const auto verdict = policy::authorize(
+      snapshot, own != nullptr ? *own : *facts.destination,
+      {.peer = facts.source_identity, .source = facts.downstream.ip, .destination = facts.actual});
   if (!verdict.allow) {
     return fail(Errc::denied, verdict.reason);
   }
@@ -86,8 +83,7 @@ io::Task<> admit_stream(Context& context, const http::H2Stream& stream, const Tu
 }
 
 io::Task<std::unique_ptr<net::Stream>> reach_application(Context& context, const Facts& facts) {
-  auto application =
-      co_await context.network.deliver(facts.pod, facts.actual, facts.downstream.ip);
+  auto application = co_await context.network.deliver(facts.pod, facts.actual, facts.downstream.ip);
   auto still_allowed = check_policy(context, facts);
   if (!still_allowed) {
     application->reset();
@@ -100,20 +96,20 @@ io::Task<std::unique_ptr<net::Stream>> reach_application(Context& context, const
 
 io::Task<> serve_tunnel(Context& context, PodPtr pod, Accepted accepted) {
   // Phase 1: who is it? The identity that we show is the pod's own.
-  const auto handshake = [](Context& shared, PodPtr of,
-                            std::unique_ptr<net::Stream> transport)
-      -> io::Task<std::unique_ptr<tls::TlsStream>> {
+  const auto handshake =
+      [](Context& shared, PodPtr of,
+         std::unique_ptr<net::Stream> transport) -> io::Task<std::unique_ptr<tls::TlsStream>> {
     const auto own = co_await shared.mesh.own_workload(of);
     const auto identity = co_await shared.mesh.identity(own->identity());
     co_return co_await tls::accept_tls(shared.loop, std::move(transport), identity);
   };
   auto tls = co_await as_result(handshake(context, pod, std::move(accepted.stream)));
   if (!tls) {
-    const auto error = prefixed(fmt::format("handshake of {}", to_string(accepted.peer)),
-                                std::move(tls).error());
-    context.offences.log(context.loop.now(), name(error.code), "tunnel refused",
-                         {{"src.addr", accepted.peer}, {"dst.addr", accepted.local},
-                          {"error", error}});
+    const auto error =
+        prefixed(fmt::format("handshake of {}", to_string(accepted.peer)), std::move(tls).error());
+    context.offences.log(
+        context.loop.now(), name(error.code), "tunnel refused",
+        {{"src.addr", accepted.peer}, {"dst.addr", accepted.local}, {"error", error}});
     obs::TcpLabels labels =
         labels_of(inbound_facts(pod, accepted.peer, accepted.local), outcome_of(error).flag);
     obs::count_failure(context.tracker.metrics(), labels);
@@ -144,8 +140,7 @@ io::Task<> serve_streams(Context& context, http::H2Connection& h2, TunnelPeer pe
   co_await streams.join();
 }
 
-io::Task<> serve_stream(Context& context, TunnelPeer peer,
-                        std::unique_ptr<http::H2Stream> stream) {
+io::Task<> serve_stream(Context& context, TunnelPeer peer, std::unique_ptr<http::H2Stream> stream) {
   Facts facts = inbound_facts(peer.pod, peer.client, peer.local);
   facts.source_identity = peer.identity;
   auto admitted = co_await as_result(admit_stream(context, *stream, peer, facts));
@@ -183,8 +178,7 @@ io::Task<> admit_plaintext(Context& context, Facts& facts) {
   facts.destination = co_await context.mesh.own_workload(facts.pod);
   const auto& snapshot = context.mesh.snapshot();
   facts.source = snapshot.workload_by_ip(facts.destination->network, facts.downstream.ip);
-  facts.service =
-      policy::destination_service(snapshot, *facts.destination, facts.actual.port, "");
+  facts.service = policy::destination_service(snapshot, *facts.destination, facts.actual.port, "");
   if (policy::is_own_port(facts.actual.port)) {
     co_await fail(Errc::denied, fmt::format("port {} is the mesh's own", facts.actual.port));
   }

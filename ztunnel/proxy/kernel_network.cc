@@ -32,10 +32,8 @@ io::Task<std::unique_ptr<net::Stream>> KernelNetwork::deliver(PodPtr pod, Socket
 io::Task<std::unique_ptr<net::Stream>> KernelNetwork::dial(PodPtr pod, SocketAddress to,
                                                            IpAddress source) {
   // Our sockets pass capture by their cgroup, so no mark is needed.
-  co_return co_await net::connect_tcp(loop_, {.to = to,
-                                              .source = source,
-                                              .netns = pod->netns.get(),
-                                              .timeout = kConnectTimeout});
+  co_return co_await net::connect_tcp(
+      loop_, {.to = to, .source = source, .netns = pod->netns.get(), .timeout = kConnectTimeout});
 }
 
 }  // namespace culvert::proxy

@@ -9,7 +9,8 @@ namespace culvert::proxy {
 
 using namespace std::chrono_literals;
 
-// ztunnel's figure: a pod's record, or its certificate, may be a little later than its first packet.
+// ztunnel's figure: a pod's record, or its certificate, may be a little later than its first
+// packet.
 inline constexpr std::chrono::nanoseconds kOwnRecordWait = 5s;
 
 // ztunnel's figure for TCP connects, to the application and to peers.
@@ -19,15 +20,15 @@ inline constexpr std::chrono::nanoseconds kConnectTimeout = 10s;
 // wait for (its record and certificate).
 inline constexpr std::chrono::nanoseconds kConnectAnswerTimeout = 20s;
 
-// A tunnel without streams closes after this time (ztunnel: POOL_UNUSED_RELEASE_TIMEOUT); well under
-// Envoy's hour, so that we are the ones who close.
+// A tunnel without streams closes after this time (ztunnel: POOL_UNUSED_RELEASE_TIMEOUT); well
+// under Envoy's hour, so that we are the ones who close.
 inline constexpr std::chrono::nanoseconds kIdleTunnelTimeout = 300s;
 
 // Streams that we open on one tunnel before we open another; the peer's own limit counts too.
 inline constexpr std::size_t kStreamsPerTunnel = 1024;
 
-// Attempts to open a stream when the pooled tunnel turns out to be closing: one to find out, one for
-// a fresh tunnel that a draining peer closes at once, one more.
+// Attempts to open a stream when the pooled tunnel turns out to be closing: one to find out, one
+// for a fresh tunnel that a draining peer closes at once, one more.
 inline constexpr int kOpenAttempts = 3;
 
 // After accept() failed for want of descriptors or memory; without it the loop would spin

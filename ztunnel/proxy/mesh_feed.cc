@@ -98,8 +98,8 @@ io::Task<> MeshFeed::add(ZdsPod added) {
   pod->ns = added.workload.ns;
   pod->service_account = added.workload.service_account;
   pod->netns = std::move(added.netns);
-  pod->listeners = added.listeners ? std::move(*added.listeners)
-                                   : co_await make_listeners(pod->netns.get());
+  pod->listeners =
+      added.listeners ? std::move(*added.listeners) : co_await make_listeners(pod->netns.get());
   const bool fresh = pods_.insert_or_assign(pod->uid, pod).second;
   for (const auto& worker : workers_) {
     worker->put_pod(pod);

@@ -1,5 +1,5 @@
-// MeshFeed: the control thread's part of the proxy. It turns what xDS, the CA and ZDS say into what the
-// workers are told: snapshots, identities, pods.
+// MeshFeed: the control thread's part of the proxy. It turns what xDS, the CA and ZDS say into what
+// the workers are told: snapshots, identities, pods.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -29,8 +29,8 @@ io::Task<policy::WorkloadPtr> MeshView::own_workload(PodPtr pod) {
         io::with_timeout(loop_, kOwnRecordWait, "own record", wait_for_workload(pod)));
     if (!waited && waited.error().code == Errc::timed_out) {
       co_return fail(Errc::unavailable,
-                     fmt::format("the mesh has no record of pod {}/{} (service account {})", pod->ns,
-                                 pod->name, pod->service_account));
+                     fmt::format("the mesh has no record of pod {}/{} (service account {})",
+                                 pod->ns, pod->name, pod->service_account));
     }
     co_await std::move(waited);
     found = snapshot_->local_workload(pod->ns, pod->name, pod->service_account);
@@ -49,8 +49,8 @@ io::Task<IdentityPtr> MeshView::identity(SpiffeId id) {
     auto waited = co_await as_result(
         io::with_timeout(loop_, kOwnRecordWait, "certificate", wait_for_identity(id)));
     if (!waited && waited.error().code == Errc::timed_out) {
-      co_return fail(Errc::unavailable, fmt::format("there is no certificate for {} yet",
-                                                    to_string(id)));
+      co_return fail(Errc::unavailable,
+                     fmt::format("there is no certificate for {} yet", to_string(id)));
     }
     co_await std::move(waited);
   }

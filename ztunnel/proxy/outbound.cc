@@ -37,8 +37,7 @@ Facts facts_of(const PodPtr& pod, const Accepted& accepted) {
 // Phase 1: who is it, and where does the mesh say it goes?
 io::Task<policy::Route> find_route(Context& context, Facts& facts) {
   facts.source = co_await context.mesh.own_workload(facts.pod);
-  auto route =
-      policy::route(context.mesh.snapshot(), *facts.source, facts.original, context.rng);
+  auto route = policy::route(context.mesh.snapshot(), *facts.source, facts.original, context.rng);
   facts.destination = route.workload;
   facts.service = route.service;
   if (!policy::is_refused(route.kind)) {
@@ -51,19 +50,19 @@ io::Task<policy::Route> find_route(Context& context, Facts& facts) {
 // Phase 2: reach it. For HBONE that is a CONNECT on its way, not yet its answer.
 io::Task<Upstream> reach(Context& context, Pool& pool, const Facts& facts, policy::Route route) {
   if (route.kind != policy::RouteKind::hbone) {
-    co_return Upstream{
-        co_await context.network.dial(facts.pod, route.address, facts.downstream.ip), {}};
+    co_return Upstream{co_await context.network.dial(facts.pod, route.address, facts.downstream.ip),
+                       {}};
   }
   TunnelKey key{.source = facts.source->identity(),
                 .expected = route.expected,
                 .destination = route.address,
                 .source_ip = facts.downstream.ip};
-  auto opened = co_await pool.open(
-      facts.pod, std::move(key),
-      connect_request(route, *facts.source, facts.downstream, context.rng));
-  co_return Upstream{std::make_unique<HboneStream>(context.loop, std::move(opened.stream),
-                                                   route.address),
-                     std::move(opened.peer)};
+  auto opened =
+      co_await pool.open(facts.pod, std::move(key),
+                         connect_request(route, *facts.source, facts.downstream, context.rng));
+  co_return Upstream{
+      std::make_unique<HboneStream>(context.loop, std::move(opened.stream), route.address),
+      std::move(opened.peer)};
 }
 
 }  // namespace
@@ -89,8 +88,7 @@ io::Task<> serve_outbound(Context& context, Pool& pool, PodPtr pod, Accepted acc
   }
   // Phase 3: carry bytes. What the application sent early goes right behind the CONNECT.
   Connection connection(context.tracker, std::move(facts));
-  auto carried =
-      co_await as_result(connection.carry(*accepted.stream, *upstream->stream));
+  auto carried = co_await as_result(connection.carry(*accepted.stream, *upstream->stream));
   if (!carried) {
     connection.failed(carried.error());
   }

@@ -9,8 +9,8 @@
 namespace culvert::proxy {
 
 struct Outcome {
-  int connect_status;            // what a peer's CONNECT is answered with (wire-facts §1.7)
-  obs::ResponseFlag flag;        // response_flags of istio_tcp_connections_failed_total
+  int connect_status;      // what a peer's CONNECT is answered with (wire-facts §1.7)
+  obs::ResponseFlag flag;  // response_flags of istio_tcp_connections_failed_total
 };
 
 Outcome outcome_of(const Error& error);

@@ -61,8 +61,8 @@ Pool::TunnelPtr Pool::pick(const PodPtr& pod, const TunnelKey& key) {
   auto& tunnels = tunnels_[key];
   for (const TunnelPtr& tunnel : tunnels) {
     if (tunnel->coming_up() ||
-        (tunnel->h2 != nullptr && tunnel->h2->takes_streams() &&
-         tunnel->h2->free_slots() > 0 && tunnel->h2->stream_count() < kStreamsPerTunnel)) {
+        (tunnel->h2 != nullptr && tunnel->h2->takes_streams() && tunnel->h2->free_slots() > 0 &&
+         tunnel->h2->stream_count() < kStreamsPerTunnel)) {
       return tunnel;
     }
   }
@@ -105,11 +105,10 @@ io::Task<> Pool::live(TunnelPtr tunnel) {
 io::Task<> Pool::come_up(TunnelPtr tunnel) {
   const TunnelKey& key = tunnel->key;
   const auto identity = co_await mesh_.identity(key.source);
-  auto transport =
-      co_await network_.dial(tunnel->pod, key.destination, key.source_ip);
-  auto tls = co_await tls::connect_tls(
-      loop_, std::move(transport), identity,
-      std::set<SpiffeId>(key.expected.begin(), key.expected.end()));
+  auto transport = co_await network_.dial(tunnel->pod, key.destination, key.source_ip);
+  auto tls =
+      co_await tls::connect_tls(loop_, std::move(transport), identity,
+                                std::set<SpiffeId>(key.expected.begin(), key.expected.end()));
   tunnel->peer = tls->peer_identity();
   tunnel->h2 = std::make_unique<http::H2Connection>(loop_, std::move(tls), http::H2Role::client);
 }

@@ -35,8 +35,8 @@ class Pool {
   Pool(io::Loop& loop, Network& network, MeshView& mesh)
       : loop_(loop), network_(network), mesh_(mesh), scope_(loop, io::Scope::OnFailure::ignore) {}
 
-  // open starts a stream on a tunnel of `key`, made from inside `pod` if there is none. Does not wait
-  // for the peer's answer. Fails with what kept the tunnel from coming up.
+  // open starts a stream on a tunnel of `key`, made from inside `pod` if there is none. Does not
+  // wait for the peer's answer. Fails with what kept the tunnel from coming up.
   io::Task<OpenedStream> open(PodPtr pod, TunnelKey key, http::HeaderList request);
 
   // stop says GOAWAY on all tunnels and waits until they have ended; needed before destruction.

@@ -32,8 +32,9 @@ class Tracker {
   Tracker& operator=(const Tracker&) = delete;
   ~Tracker();
 
-  // recheck ends every inbound connection that `snapshot` denies. The destination's record is looked
-  // up anew, so a policy that has just been attached counts too (istio's ztunnel keeps the old one).
+  // recheck ends every inbound connection that `snapshot` denies. The destination's record is
+  // looked up anew, so a policy that has just been attached counts too (istio's ztunnel keeps the
+  // old one).
   void recheck(const policy::Snapshot& snapshot);
 
   // flush adds the bytes of live connections to the metrics.

@@ -1,5 +1,5 @@
-// Worker: one thread with one loop, that serves its share of all pods' connections. Connections never
-// migrate. Other threads speak to it by posted messages only.
+// Worker: one thread with one loop, that serves its share of all pods' connections. Connections
+// never migrate. Other threads speak to it by posted messages only.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
