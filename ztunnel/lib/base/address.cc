@@ -178,7 +178,8 @@ bool Cidr::contains(const IpAddress& address) const {
   const auto mine = ip.octets();
   const auto theirs = address.octets();
   const std::size_t whole = prefix_bits / 8;
-  if (!std::equal(mine.begin(), mine.begin() + static_cast<std::ptrdiff_t>(whole), theirs.begin())) {
+  if (!std::equal(mine.begin(), mine.begin() + static_cast<std::ptrdiff_t>(whole),
+                  theirs.begin())) {
     return false;
   }
   const int rest = prefix_bits % 8;

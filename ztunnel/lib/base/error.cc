@@ -19,19 +19,14 @@ Errc code_of(int errno_value) {
     case ECONNRESET:
     case ECONNABORTED:
     case EPIPE:
-    case ENOTCONN:
-      return Errc::closed;
-    case ETIMEDOUT:
-      return Errc::timed_out;
-    case ECANCELED:
-      return Errc::cancelled;
+    case ENOTCONN: return Errc::closed;
+    case ETIMEDOUT: return Errc::timed_out;
+    case ECANCELED: return Errc::cancelled;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
-    case ENOMEM:
-      return Errc::limit;
-    default:
-      return Errc::io;
+    case ENOMEM: return Errc::limit;
+    default: return Errc::io;
   }
 }
 

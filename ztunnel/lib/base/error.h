@@ -22,7 +22,7 @@ enum class Errc : std::uint8_t {
   limit,        // a named limit was reached
   timed_out,
   cancelled,
-  config,       // what a person wrote (flag, file, object) can't be used
+  config,  // what a person wrote (flag, file, object) can't be used
 };
 
 // Side is whose fault an error is; with Errc it is the key of every table that maps errors to

@@ -33,17 +33,17 @@ inline std::unexpected<Error> fail_errno(int errno_value, std::string_view what)
 // TRY_VOID(check(x)) is the same where there is no value. In coroutines write `co_await` instead.
 #define CULVERT_CONCAT_(a, b) a##b
 #define CULVERT_CONCAT(a, b) CULVERT_CONCAT_(a, b)
-#define CULVERT_TRY_(result, declaration, expression) \
-  auto result = (expression);                         \
-  if (!result) {                                      \
+#define CULVERT_TRY_(result, declaration, expression)  \
+  auto result = (expression);                          \
+  if (!result) {                                       \
     return ::culvert::fail(std::move(result).error()); \
-  }                                                   \
+  }                                                    \
   declaration = std::move(*result)
 #define TRY(declaration, expression) \
   CULVERT_TRY_(CULVERT_CONCAT(try_result_, __LINE__), declaration, expression)
-#define TRY_VOID(expression)                                  \
-  do {                                                        \
-    if (auto try_result = (expression); !try_result) {        \
-      return ::culvert::fail(std::move(try_result).error());  \
-    }                                                         \
+#define TRY_VOID(expression)                                 \
+  do {                                                       \
+    if (auto try_result = (expression); !try_result) {       \
+      return ::culvert::fail(std::move(try_result).error()); \
+    }                                                        \
   } while (false)

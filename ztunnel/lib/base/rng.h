@@ -7,7 +7,8 @@
 
 namespace culvert {
 
-// Rng is for choices (load balancing, jitter, trace ids), never for keys: those come from BoringSSL.
+// Rng is for choices (load balancing, jitter, trace ids), never for keys: those come from
+// BoringSSL.
 class Rng {
  public:
   explicit Rng(std::uint64_t seed) : engine_(seed) {}
