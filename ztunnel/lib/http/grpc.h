@@ -96,6 +96,10 @@ struct GrpcChannelOptions {
   // caller has a backoff of its own.
   io::Duration backoff_first = std::chrono::milliseconds(10);
   io::Duration backoff_max = std::chrono::seconds(15);
+  // gRPC servers end a connection whose client PINGs too often (istiod: more than every 15 s), so
+  // this is ztunnel's pace towards istiod.
+  H2Options connection = {.ping_interval = std::chrono::seconds(30),
+                          .ping_timeout = std::chrono::seconds(10)};
 };
 
 // GrpcChannel is a client's connection to one server, made when a call needs it and made anew when

@@ -55,7 +55,7 @@ io::Task<> GrpcChannel::connect_and_serve() {
     co_return;
   }
   backoff_ = {};
-  H2Connection connection(loop_, std::move(*transport), H2Role::client);
+  H2Connection connection(loop_, std::move(*transport), H2Role::client, options_.connection);
   const Shown shown(*this, connection);
   (void)co_await io::as_result(connection.run());  // its calls have failed with the cause
 }

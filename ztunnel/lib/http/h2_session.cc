@@ -34,13 +34,19 @@ std::unique_ptr<nghttp2_option, OptionDeleter> make_options() {
   return std::unique_ptr<nghttp2_option, OptionDeleter>(option);
 }
 
+// Values that never come twice: in the compression table they would push out those that do.
+bool is_one_off(std::string_view name) {
+  return name == "traceparent" || name == "forwarded";
+}
+
 nghttp2_nv name_value(std::string_view name, std::string_view value) {
   // nghttp2 copies both; its struct has no const.
   return {.name = const_cast<std::uint8_t*>(as_bytes(name).data()),
           .value = const_cast<std::uint8_t*>(as_bytes(value).data()),
           .namelen = name.size(),
           .valuelen = value.size(),
-          .flags = NGHTTP2_NV_FLAG_NONE};
+          .flags = static_cast<std::uint8_t>(is_one_off(name) ? NGHTTP2_NV_FLAG_NO_INDEX
+                                                              : NGHTTP2_NV_FLAG_NONE)};
 }
 
 std::vector<nghttp2_nv> name_values(const HeaderList& headers) {

@@ -169,6 +169,7 @@ void H2Stream::reset(ResetCode code) {
     return;
   }
   session_->reset(*this, code);
+  received_.clear();
   close(Error{.code = Errc::closed,
               .context = "HTTP/2 stream " + std::to_string(id_) + ": it was reset on this side"},
         /* ends_cleanly= */ false);
