@@ -97,6 +97,9 @@ void Grounds::clear() const {
   }
   std::error_code ignored;
   fs::remove_all(folder(), ignored);
+  // The parents go with the last scenario; rmdir leaves them while another one stands on them.
+  ::rmdir(kFolder.data());
+  ::rmdir(fs::path(cgroup).parent_path().c_str());
 }
 
 std::vector<std::string> Grounds::left_overs() const {
