@@ -143,4 +143,23 @@ TEST_CASE("a connection to a closed port fails at once, and names its cause in t
       3s, [&] { return has_line(pair.east.ztunnel_log(), {"dst.addr", ":9", "error="}); }));
 }
 
+TEST_CASE("a service behind a waypoint is refused by name, and never reached around it") {
+  TwoNodes pair("behind a waypoint");
+  pair.mesh.apply("walled", "apiVersion: v1\nkind: Service\nmetadata: {name: walled, namespace: " +
+                                std::string(kNamespace) +
+                                ", labels: {istio.io/use-waypoint: wp}}\n"
+                                "spec: {clusterIP: 10.96.0.99, clusterIPs: [10.96.0.99], "
+                                "ports: [{port: 80, targetPort: 80}]}\n"
+                                "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n"
+                                "metadata: {name: wp, namespace: " +
+                                std::string(kNamespace) +
+                                "}\nspec: {gatewayClassName: culvert-waypoint}\n");
+  pair.mesh.start();
+  CHECK(pair.client.curl(pair.shop.url()).ok());
+  CHECK_FALSE(pair.client.curl("http://10.96.0.99/").ok());
+  CHECK(eventually(3s, [&] {
+    return has_line(pair.east.ztunnel_log(), {"connection failed", "10.96.0.99:80", "waypoint"});
+  }));
+}
+
 }  // namespace culvert::lab
