@@ -54,6 +54,13 @@ io::Task<> copy_into(io::Loop& loop, net::Stream& downstream, net::Stream& upstr
 
 }  // namespace
 
+policy::Verdict verdict_on(const Facts& facts, const policy::Snapshot& snapshot) {
+  const auto own = snapshot.workload(facts.destination->uid);
+  return policy::authorize(
+      snapshot, own != nullptr ? *own : *facts.destination,
+      {.peer = facts.source_identity, .source = facts.downstream.ip, .destination = facts.actual});
+}
+
 obs::TcpLabels labels_of(const Facts& facts, obs::ResponseFlag flag) {
   obs::TcpLabels labels;
   labels.reporter = facts.direction == obs::Direction::outbound ? obs::Reporter::source

@@ -74,6 +74,11 @@ class Connection {
   std::list<Connection*>::iterator place_;
 };
 
+// verdict_on asks the policy of `snapshot` about an inbound connection, once its destination is
+// known: at admission and again with each change. The destination's record is looked up anew, so a
+// policy that has just been attached counts too (istio's ztunnel keeps the old one).
+policy::Verdict verdict_on(const Facts& facts, const policy::Snapshot& snapshot);
+
 // labels_of are the metric labels of `facts`.
 obs::TcpLabels labels_of(const Facts& facts, obs::ResponseFlag flag = obs::ResponseFlag::none);
 

@@ -5,7 +5,6 @@
 
 #include "ztunnel/lib/http/h2_connection.h"
 #include "ztunnel/lib/io/scope.h"
-#include "ztunnel/lib/policy/authorize.h"
 #include "ztunnel/lib/tls/stream.h"
 #include "ztunnel/proxy/hbone.h"
 #include "ztunnel/proxy/outcome.h"
@@ -49,11 +48,7 @@ Facts inbound_facts(const PodPtr& pod, const SocketAddress& client, const Socket
 // May the connection of `facts` go on? Asked before the application is connected, and again after,
 // because the policy may have changed meanwhile.
 Result<> check_policy(Context& context, const Facts& facts) {
-  const auto& snapshot = context.mesh.snapshot();
-  const auto own = snapshot.workload(facts.destination->uid);
-  const auto verdict = policy::authorize(
-      snapshot, own != nullptr ? *own : *facts.destination,
-      {.peer = facts.source_identity, .source = facts.downstream.ip, .destination = facts.actual});
+  const auto verdict = verdict_on(facts, context.mesh.snapshot());
   if (!verdict.allow) {
     return fail(Errc::denied, verdict.reason);
   }

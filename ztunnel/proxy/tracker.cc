@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ztunnel/proxy/tracker.h"
 
-#include "ztunnel/lib/policy/authorize.h"
-
 namespace culvert::proxy {
 
 Tracker::~Tracker() {
@@ -15,12 +13,7 @@ void Tracker::recheck(const policy::Snapshot& snapshot) {
     if (facts.direction != obs::Direction::inbound) {
       continue;
     }
-    auto own = snapshot.workload(facts.destination->uid);
-    const policy::Workload& destination = own != nullptr ? *own : *facts.destination;
-    const auto verdict = policy::authorize(snapshot, destination,
-                                           {.peer = facts.source_identity,
-                                            .source = facts.downstream.ip,
-                                            .destination = facts.actual});
+    const auto verdict = verdict_on(facts, snapshot);
     if (!verdict.allow) {
       connection->end("connection closed due to policy change: " + verdict.reason);
     }
