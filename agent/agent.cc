@@ -73,7 +73,7 @@ class Agent {
         ca_(
             loop, std::move(authority),
             [this](const SpiffeId& id) { return enrolment_.has_identity(id); },
-            [] { return std::chrono::system_clock::now(); }),
+            [] { return std::chrono::system_clock::now(); }, config.certificate_lifetime),
         started_(loop.now()),
         tasks_(loop) {}
 

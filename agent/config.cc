@@ -26,7 +26,18 @@ constexpr TextFlag kTextFlags[] = {
     {"--log-format", &Config::log_format, "text or json"},
     {"--log-level", &Config::log_level, "off, error, warn, info, debug, trace; scope=level too"},
 };
+// Seconds. Shorter ones would be renewed all the time; longer ones outlive what nobody can revoke.
+constexpr std::int64_t kCertificateLifetimeMin = 60;
+constexpr std::int64_t kCertificateLifetimeMax = 24 * 3600;
 constexpr const char* kNeededToRun[] = {"--node", "--source-dir", "--ca-dir"};
+
+// The empty text, or what is wrong with `seconds`.
+std::string is_certificate_lifetime(const std::string& seconds) {
+  const std::int64_t value = std::atoll(seconds.c_str());
+  return value >= kCertificateLifetimeMin && value <= kCertificateLifetimeMax
+             ? ""
+             : "a certificate lives for 1m to 24h, and not for " + seconds + "s";
+}
 
 }  // namespace
 
@@ -41,6 +52,14 @@ std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
                  "cgroup2 folder that all pods and daemons of this node are below [found]");
   app.add_option("--probe-cgroup", config.probe_cgroup,
                  "The kubelet's cgroup2 folder: its probes reach pods directly");
+  app.add_option("--certificate-lifetime", config.certificate_lifetime,
+                 "Life of the pods' certificates, renewed at its half, such as 24h")
+      ->transform(CLI::AsNumberWithUnit(
+          std::map<std::string, std::int64_t>{{"s", 1}, {"m", 60}, {"h", 3600}},
+          CLI::AsNumberWithUnit::CASE_SENSITIVE, "TIME"))
+      ->check(is_certificate_lifetime)
+      ->type_name("TIME")
+      ->default_str("24h");
   app.add_flag("--remove,--remove-pins", config.remove,
                "Release all pods of this node, remove everything from the kernel, and end");
   try {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <variant>
@@ -23,6 +24,7 @@ struct Config {
   std::string cluster_id = "Kubernetes";
   std::string log_format = "text";
   std::string log_level = "info";
+  std::chrono::seconds certificate_lifetime{24 * 3600};  // of the pods' leaves, at most
   bool remove = false;  // un-enrol everything, remove the pins and end
 };
 

@@ -24,16 +24,16 @@ constexpr std::size_t kRequestBytesMax = 64 * 1024;
 // Both say whom the certificate is for; they must agree.
 Result<> check_impersonated(const istio::v1::auth::IstioCertificateRequest& request,
                             const SpiffeId& id);
-std::chrono::seconds lifetime_of(const istio::v1::auth::IstioCertificateRequest& request);
 
 }  // namespace
 
 CaServer::CaServer(io::Loop& loop, tls::CertificateAuthority authority, Allowed allowed,
-                   Clock clock)
+                   Clock clock, std::chrono::seconds lifetime_max)
     : loop_(loop),
       authority_(std::move(authority)),
       allowed_(std::move(allowed)),
       clock_(std::move(clock)),
+      lifetime_max_(lifetime_max),
       grpc_(kRequestBytesMax) {
   grpc_.add(kCreateCertificate, [this](http::GrpcCall& call) { return create_certificate(call); });
 }
@@ -88,12 +88,12 @@ Result<> check_impersonated(const istio::v1::auth::IstioCertificateRequest& requ
                                         to_string(id), found->second.string_value()));
 }
 
-std::chrono::seconds lifetime_of(const istio::v1::auth::IstioCertificateRequest& request) {
-  const std::chrono::seconds most = tls::kLeafLifetime;
-  const std::chrono::seconds asked(request.validity_duration());
-  return asked.count() > 0 ? std::min(asked, most) : most;
-}
-
 }  // namespace
+
+std::chrono::seconds CaServer::lifetime_of(
+    const istio::v1::auth::IstioCertificateRequest& request) const {
+  const std::chrono::seconds asked(request.validity_duration());
+  return asked.count() > 0 ? std::min(asked, lifetime_max_) : lifetime_max_;
+}
 
 }  // namespace culvert::mesh

@@ -11,6 +11,10 @@
 #include "ztunnel/lib/http/grpc.h"
 #include "ztunnel/lib/tls/authority.h"
 
+namespace istio::v1::auth {
+class IstioCertificateRequest;
+}  // namespace istio::v1::auth
+
 namespace culvert::mesh {
 
 class CaServer final : public agent::Attendant {
@@ -19,18 +23,22 @@ class CaServer final : public agent::Attendant {
   // Whether a pod of this node has the identity.
   using Allowed = std::function<bool(const SpiffeId&)>;
 
-  CaServer(io::Loop& loop, tls::CertificateAuthority authority, Allowed allowed, Clock clock);
+  // A leaf lives for what its request asks, and for `lifetime_max` at most.
+  CaServer(io::Loop& loop, tls::CertificateAuthority authority, Allowed allowed, Clock clock,
+           std::chrono::seconds lifetime_max = tls::kLeafLifetime);
 
   io::Task<> attend(Fd connection, net::PeerCredentials peer) override;
 
  private:
   io::Task<> create_certificate(http::GrpcCall& call);
   Result<std::string> answer(const std::string& message) const;
+  std::chrono::seconds lifetime_of(const istio::v1::auth::IstioCertificateRequest& request) const;
 
   io::Loop& loop_;
   tls::CertificateAuthority authority_;
   Allowed allowed_;
   Clock clock_;
+  std::chrono::seconds lifetime_max_;
   http::GrpcServer grpc_;
 };
 

@@ -16,27 +16,32 @@ const SpiffeId kCart{"cluster.local", "shop", "cart"};
 const SpiffeId kTill{"cluster.local", "shop", "till"};
 
 struct Bench {
+  std::chrono::seconds lifetime_max;
   std::unique_ptr<io::Loop> loop = io::make_epoll_loop();
   CaServer server{*loop,
                   std::move(*tls::CertificateAuthority::create("cluster.local",
                                                                std::chrono::system_clock::now())),
                   [](const SpiffeId& id) { return id == kCart; },
-                  [] { return std::chrono::system_clock::now(); }};
+                  [] { return std::chrono::system_clock::now(); }, lifetime_max};
   Served served{*loop, server};
   Rng rng{1};
   io::Scope scope{*loop, io::Scope::OnFailure::ignore};
   control::CaClient client{*loop, rng, [this] { return dial(*loop, served.path()); }};
 
-  Bench() { scope.spawn(client.run()); }
+  explicit Bench(std::chrono::seconds lifetime = tls::kLeafLifetime) : lifetime_max(lifetime) {
+    scope.spawn(client.run());
+  }
   ~Bench() { served.stop(scope); }
   Bench(const Bench&) = delete;
   Bench& operator=(const Bench&) = delete;
 
   // sign asks for `impersonated` with a request that names `in_csr`.
   auto sign(const SpiffeId& in_csr, const SpiffeId& impersonated) {
-    const auto key = tls::generate_key();
-    const auto csr = tls::make_csr(*key, in_csr);
-    return io::block_on(*loop, client.sign(*csr, impersonated));
+    return sign(in_csr, impersonated, *tls::generate_key());
+  }
+  Result<control::SignedChain> sign(const SpiffeId& in_csr, const SpiffeId& impersonated,
+                                    const std::string& key) {
+    return io::block_on(*loop, client.sign(*tls::make_csr(key, in_csr), impersonated));
   }
 };
 
@@ -49,6 +54,18 @@ TEST_CASE("a pod of this node gets a leaf and the root") {
     MESSAGE(to_string(chain.error()));
   }
   CHECK(chain);
+}
+
+TEST_CASE("a leaf lives no longer than the agent's flag says, whatever is asked for") {
+  Bench bench(std::chrono::minutes(5));
+  const auto key = tls::generate_key();
+  const auto chain = bench.sign(kCart, kCart, *key);
+  REQUIRE(chain);
+  const auto identity = tls::WorkloadIdentity::make(*key, chain->chain, chain->roots);
+  REQUIRE(identity);
+  const auto left = (*identity)->chain().front().not_after - std::chrono::system_clock::now();
+  CHECK(left <= std::chrono::minutes(5));
+  CHECK(left > std::chrono::minutes(4));
 }
 
 TEST_CASE("an identity that no pod of this node has is denied") {
