@@ -103,8 +103,8 @@ TEST_CASE("a workload that is sent twice in one push is one endpoint") {
     serve(*message.mutable_workload(), "web");
     bytes.push_back(message.SerializeAsString());
   }
-  const std::vector<ResourceBytes> push{{uid("a"), as_bytes(bytes[0])},
-                                        {uid("a"), as_bytes(bytes[1])}};
+  const std::string name = uid("a");
+  const std::vector<ResourceBytes> push{{name, as_bytes(bytes[0])}, {name, as_bytes(bytes[1])}};
   CHECK(mesh.store.apply_addresses(push, {}).empty());
   const auto s = mesh.snapshot();
   const auto& endpoints = s->endpoints(*s->service_by_key("shop/web.shop.svc.cluster.local"));

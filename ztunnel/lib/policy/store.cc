@@ -60,6 +60,32 @@ void place_in(std::shared_ptr<const std::vector<Pointer>>& shared, const Pointer
   shared = std::make_shared<const std::vector<Pointer>>(std::move(list));
 }
 
+// A resource that is named otherwise than what it holds could never be removed by its name, and
+// could take another's place.
+Result<> check_name(std::string_view resource, const std::string& held) {
+  if (resource != held) {
+    return fail(Errc::protocol, fmt::format("the resource holds {} instead", held));
+  }
+  return {};
+}
+
+std::string key_of(const std::variant<Workload, Service>& address) {
+  const auto* workload = std::get_if<Workload>(&address);
+  return workload != nullptr ? workload->uid : std::get<Service>(address).key();
+}
+
+Result<std::variant<Workload, Service>> read_address(const ResourceBytes& resource) {
+  TRY(auto address, decode_address(resource.value));
+  TRY_VOID(check_name(resource.name, key_of(address)));
+  return address;
+}
+
+Result<DecodedAuthorization> read_authorization(const ResourceBytes& resource) {
+  TRY(auto decoded, decode_authorization(resource.value));
+  TRY_VOID(check_name(resource.name, decoded.policy.key()));
+  return decoded;
+}
+
 std::string pod_key(const Workload& w) {
   return w.ns + "/" + w.name + "/" + w.service_account;
 }
@@ -73,7 +99,7 @@ std::vector<Problem> Store::apply_addresses(std::span<const ResourceBytes> added
   std::vector<Problem> problems;
   bool changed = false;
   for (const auto& resource : added) {
-    auto decoded = decode_address(resource.value);
+    auto decoded = read_address(resource);
     const bool full = index_.workloads.size() + index_.services.size() >= kRecordsMax;
     if (!decoded || full) {
       problems.push_back({std::string(resource.name),
@@ -105,7 +131,7 @@ std::vector<Problem> Store::apply_authorizations(std::span<const ResourceBytes> 
       problems.push_back({name, fmt::format("more than {} policies", kRecordsMax), true});
       continue;
     }
-    auto decoded = decode_authorization(resource.value);
+    auto decoded = read_authorization(resource);
     if (!decoded) {
       problems.push_back({name, to_string(decoded.error()), true});
       if (index_.authorizations.find(name) == nullptr) {
