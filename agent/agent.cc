@@ -25,6 +25,7 @@
 #include "agent/root_socket.h"
 #include "agent/views.h"
 #include "ztunnel/admin/http_server.h"
+#include "ztunnel/lib/control/protobuf_log.h"
 #include "ztunnel/lib/io/loop.h"
 #include "ztunnel/lib/obs/log.h"
 
@@ -128,6 +129,7 @@ Result<Fd> block_signals();
 }  // namespace
 
 Result<> run_agent(const Config& config) {
+  control::silence_protobuf_log();
   TRY(const Fd signals, block_signals());
   TRY(const auto format, obs::parse_log_format(config.log_format));
   TRY(const auto log,

@@ -8,6 +8,7 @@
 
 #include <cstdio>
 
+#include "ztunnel/lib/control/protobuf_log.h"
 #include "ztunnel/lib/net/unix.h"
 #include "ztunnel/lib/obs/log.h"
 #include "ztunnel/live_views.h"
@@ -185,6 +186,7 @@ int say(const Error& error) {
 }  // namespace
 
 int run_app(const Config& config) {
+  control::silence_protobuf_log();
   raise_descriptor_limit();
   Fd signals = block_signals();
   if (auto kept = keep_needed_capabilities(); !kept) {
