@@ -62,7 +62,8 @@ class App {
                       {.on_renewed =
                            [this](const SpiffeId& id, proxy::IdentityPtr identity) {
                              feed_.identity_changed(id, std::move(identity));
-                           }}),
+                           },
+                       .on_failure = [this] { obs::certificate_failures(metrics_).add(); }}),
         feed_(*loop_, workers_, certificates_, metrics_, config.trust_domain),
         xds_(*loop_, rng_, dial_unix(*loop_, config.xds_address), {.node_name = config.node},
              feed_.xds_callbacks()),

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "ztunnel/lib/io/timeout.h"
-#include "ztunnel/lib/obs/log.h"
 #include "ztunnel/lib/tls/key.h"
 
 namespace culvert::control {
@@ -105,10 +104,11 @@ io::Task<> CertificateStore::keep(EntryPtr entry) {
 
 void CertificateStore::note_failure(Entry& entry, const Error& error) {
   entry.failure = to_string(error);
-  obs::log(
-      obs::Level::warn, "certificates",
-      is_valid(entry) ? "renewal failed; the present certificate stays in use" : "no certificate",
-      {{"identity", to_string(entry.id)}, {"error", entry.failure}});
+  options_.on_failure();
+  // A CA that is away fails all identities of the node, again and again.
+  const char* const what =
+      is_valid(entry) ? "renewal failed; the present certificate stays in use" : "no certificate";
+  log_.log(loop_.now(), what, what, {{"identity", to_string(entry.id)}, {"error", entry.failure}});
 }
 
 // Sleeps until the certificate is due, by the wall clock: the loop's clock stands still while the
@@ -168,6 +168,11 @@ io::Task<tls::WorkloadIdentityPtr> CertificateStore::fetch(SpiffeId id) {
   if (identity->id() != id) {
     co_return fail(Errc::identity,
                    "the CA answered with a certificate of " + to_string(identity->id()),
+                   Side::control);
+  }
+  if (options_.now() < identity->chain().front().not_before) {
+    co_return fail(Errc::identity,
+                   "the CA answered with a certificate that is not valid yet: compare the clocks",
                    Side::control);
   }
   if (options_.now() >= identity->chain().front().not_after) {

@@ -17,6 +17,7 @@
 #include "ztunnel/lib/io/event.h"
 #include "ztunnel/lib/io/loop.h"
 #include "ztunnel/lib/io/scope.h"
+#include "ztunnel/lib/obs/log.h"
 #include "ztunnel/lib/tls/certificate.h"
 
 namespace culvert::control {
@@ -45,6 +46,8 @@ struct CertificateStoreOptions {
   // on_renewed is told of each certificate that takes the place of an earlier one.
   std::function<void(const SpiffeId&, tls::WorkloadIdentityPtr)> on_renewed =
       [](const SpiffeId&, const tls::WorkloadIdentityPtr&) {};
+  // on_failure is told of each fetch that failed. For metrics.
+  std::function<void()> on_failure = [] {};
   std::function<std::chrono::system_clock::time_point()> now = [] {
     return std::chrono::system_clock::now();
   };
@@ -106,6 +109,7 @@ class CertificateStore {
   unsigned fetches_ = 0;
   std::vector<EntryPtr> queue_;  // who waits for one of the fetches to end
   io::Event fetch_ended_;
+  obs::RateLimitedLog log_{{.level = obs::Level::warn, .scope = "certificates"}};
   io::Scope scope_;
 };
 

@@ -210,6 +210,17 @@ Counter& xds_message_bytes(Metrics& metrics, std::string_view type_url) {
                          {{"url", std::string(type_url)}});
 }
 
+Counter& xds_refusals(Metrics& metrics, std::string_view type_url) {
+  return metrics.counter("culvert_xds_refused_total",
+                         "Problems with resources of the control plane that were refused, by type",
+                         {{"url", std::string(type_url)}});
+}
+
+Counter& certificate_failures(Metrics& metrics) {
+  return metrics.counter("culvert_certificate_failures_total",
+                         "Requests to the CA that brought no certificate");
+}
+
 PodMetrics pod_metrics(Metrics& metrics) {
   return {metrics.gauge("workload_manager_active_proxy_count", "Pods served now"),
           metrics.gauge("workload_manager_pending_proxy_count", "Pods not served yet"),

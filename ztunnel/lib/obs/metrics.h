@@ -92,6 +92,10 @@ class Metrics {
 Counter& xds_terminations(Metrics& metrics, std::string_view reason);
 Counter& xds_messages(Metrics& metrics, std::string_view type_url);
 Counter& xds_message_bytes(Metrics& metrics, std::string_view type_url);
+// Ours, not Istio's: what was NACKed, in whole or in part.
+Counter& xds_refusals(Metrics& metrics, std::string_view type_url);
+// Ours: requests to the CA that brought no certificate.
+Counter& certificate_failures(Metrics& metrics);
 
 // The series of what Istio calls the workload manager: the pods that this daemon serves.
 struct PodMetrics {

@@ -12,6 +12,9 @@ namespace {
 
 using Certificates = std::vector<bssl::UniquePtr<X509>>;
 
+// Each handshake sends the chain; peers take 10 (the depth that TLS libraries verify).
+constexpr std::size_t kChainMax = 10;
+
 Result<> fill(SSL_CTX& context, const Certificates& chain, EVP_PKEY& key,
               const Certificates& roots) {
   clear_errors();
@@ -56,6 +59,9 @@ Result<std::shared_ptr<const WorkloadIdentity>> WorkloadIdentity::make(
     TRY(auto certificates, parse_certificates(pem));
     for (auto& certificate : certificates) {
       chain.push_back(std::move(certificate));
+    }
+    if (chain.size() > kChainMax) {
+      return fail(Errc::limit, "the certificate chain is longer than " + std::to_string(kChainMax));
     }
   }
   if (chain.empty()) {

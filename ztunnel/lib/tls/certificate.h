@@ -29,7 +29,8 @@ class WorkloadIdentity {
  public:
   // make takes the private key (PKCS#8 PEM), the chain as the CA answers it (leaf, intermediates)
   // and the roots (one PEM text, several certificates allowed). Fails with `tls` when something
-  // can't be read or the key is not the leaf's, `identity` when the leaf has no single SPIFFE ID.
+  // can't be read or the key is not the leaf's, `identity` when the leaf has no single SPIFFE ID,
+  // `limit` on a chain of more than 10 or more roots than 64.
   // Validity is not checked here: handshakes do, and the store renews in time.
   static Result<std::shared_ptr<const WorkloadIdentity>> make(
       std::string_view key_pem, std::span<const std::string> chain_pem, std::string_view roots_pem);

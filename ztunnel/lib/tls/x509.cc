@@ -40,10 +40,14 @@ Result<std::vector<bssl::UniquePtr<X509>>> parse_certificates(std::string_view p
   clear_errors();
   const auto bio = reader(pem);
   std::vector<bssl::UniquePtr<X509>> certificates;
-  while (certificates.size() < kCertificatesMax) {
+  for (;;) {
     bssl::UniquePtr<X509> certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (certificate == nullptr) {
       break;
+    }
+    if (certificates.size() == kCertificatesMax) {
+      return fail(Errc::limit,
+                  fmt::format("more than {} certificates in PEM text", kCertificatesMax));
     }
     certificates.push_back(std::move(certificate));
   }
