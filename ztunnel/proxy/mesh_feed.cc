@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ztunnel/proxy/mesh_feed.h"
 
+#include "ztunnel/lib/net/netns.h"
 #include "ztunnel/lib/net/tcp.h"
 #include "ztunnel/lib/obs/log.h"
 
@@ -19,6 +20,18 @@ Result<std::array<Fd, kRoleCount>> make_listeners(int netns) {
                                           .netns = netns}));
   }
   return listeners;
+}
+
+// check_descriptors fails with `protocol` when what came with an Add is not what it must be: it
+// would fail later, and again and again, at each accept.
+Result<> check_descriptors(const ZdsPod& pod) {
+  TRY_VOID(net::check_netns(pod.netns.get()));
+  if (pod.listeners) {
+    for (const Fd& listener : *pod.listeners) {
+      TRY_VOID(net::check_listener(listener.get()));
+    }
+  }
+  return {};
 }
 
 std::string_view reason_of(control::XdsTermination termination) {
@@ -76,8 +89,10 @@ std::vector<control::XdsRejection> MeshFeed::apply(
                             : store_.apply_authorizations(added, removed);
   std::vector<control::XdsRejection> rejections;
   for (const auto& problem : problems) {
-    obs::log(obs::Level::warn, "xds", problem.sentence, {{"resource", problem.resource}});
     rejections.push_back({problem.resource, problem.sentence});
+  }
+  if (!rejections.empty()) {
+    obs::xds_refusals(metrics_, type_url).add(rejections.size());
   }
   publish();
   return rejections;
@@ -92,6 +107,7 @@ void MeshFeed::publish() {
 }
 
 io::Task<> MeshFeed::add(ZdsPod added) {
+  co_await check_descriptors(added);
   auto pod = std::make_shared<Pod>();
   pod->uid = added.uid;
   pod->name = added.workload.name;

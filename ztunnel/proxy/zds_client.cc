@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "ztunnel/lib/obs/log.h"
 
@@ -26,7 +27,7 @@ io::Task<> ZdsClient::run() {
       {.level = obs::Level::warn, .scope = std::string(kScope), .interval = kLogInterval});
   for (;;) {
     auto ended = co_await as_result(session());
-    if (state_ == State::synced) {
+    if (state_ == State::synced && loop_.now() - synced_at_ >= kSettledAfter) {
       backoff = kBackoffMin;
     }
     const bool was_connected = state_ != State::disconnected;
@@ -67,24 +68,44 @@ io::Task<std::string> ZdsClient::answer(net::Message message) {
     co_await fail(Errc::protocol, "ZDS: descriptors came with a message that has none",
                   Side::control);
   }
+  co_await mention(request);
   Result<> done;
   if (auto* add = std::get_if<control::ZdsAdd>(&request)) {
-    mentioned_.insert(add->uid);
-    ZdsPod pod = co_await to_pod(std::move(*add), std::move(message.fds));
-    done = co_await as_result(keeper_.add(std::move(pod)));
-  } else if (auto* keep = std::get_if<control::ZdsKeep>(&request)) {
-    mentioned_.insert(keep->uid);
+    auto pod = to_pod(std::move(*add), std::move(message.fds));
+    done = pod ? co_await as_result(keeper_.add(std::move(*pod))) : fail(std::move(pod).error());
   } else if (auto* del = std::get_if<control::ZdsDel>(&request)) {
     done = co_await as_result(keeper_.remove(std::move(del->uid)));
-  } else {
-    done = co_await as_result(keeper_.keep_only(std::move(mentioned_)));
-    mentioned_.clear();
+  } else if (std::holds_alternative<control::ZdsSnapshotSent>(request)) {
+    done = co_await as_result(keeper_.keep_only(std::exchange(mentioned_, {})));
     state_ = State::synced;
+    synced_at_ = loop_.now();
   }
   if (!done && done.error().code == Errc::cancelled) {
     co_return fail(done.error());
   }
   co_return done ? std::string() : to_string(done.error());
+}
+
+// A session is all pods, SnapshotSent once, then changes. A second SnapshotSent would name no pod
+// and so take all of them away.
+Result<> ZdsClient::mention(const control::ZdsRequest& request) {
+  const auto* add = std::get_if<control::ZdsAdd>(&request);
+  const auto* keep = std::get_if<control::ZdsKeep>(&request);
+  const bool is_end = std::holds_alternative<control::ZdsSnapshotSent>(request);
+  if (state_ == State::synced) {
+    return keep == nullptr && !is_end
+               ? Result<>()
+               : fail(Errc::protocol, "ZDS: Keep or SnapshotSent after the snapshot",
+                      Side::control);
+  }
+  if (mentioned_.size() >= kPodsMax) {
+    return fail(Errc::limit, fmt::format("ZDS: more than {} pods in one snapshot", kPodsMax),
+                Side::control);
+  }
+  if (add != nullptr || keep != nullptr) {
+    mentioned_.insert(add != nullptr ? add->uid : keep->uid);
+  }
+  return {};
 }
 
 Result<ZdsPod> ZdsClient::to_pod(control::ZdsAdd add, std::vector<Fd> fds) const {

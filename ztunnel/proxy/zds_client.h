@@ -48,6 +48,13 @@ class ZdsClient {
   static constexpr io::Duration kBackoffMin = std::chrono::milliseconds(10);
   static constexpr io::Duration kBackoffMax = std::chrono::milliseconds(500);
 
+  // A session that was synced for less than this counts as one that failed: an agent that breaks
+  // the protocol after each snapshot must not make us take all pods anew a hundred times a second.
+  static constexpr io::Duration kSettledAfter = std::chrono::seconds(1);
+  // Pods that an agent may name before its snapshot is complete; Kubernetes has 110 a node, tuned
+  // ones some 500.
+  static constexpr std::size_t kPodsMax = 10'000;
+
   enum class State : std::uint8_t { disconnected, connected, synced };
 
   ZdsClient(io::Loop& loop, std::string socket_path, PodKeeper& keeper)
@@ -61,12 +68,14 @@ class ZdsClient {
  private:
   io::Task<> session();
   io::Task<std::string> answer(net::Message message);  // the acknowledgement's error
+  Result<> mention(const control::ZdsRequest& request);
   Result<ZdsPod> to_pod(control::ZdsAdd add, std::vector<Fd> fds) const;
 
   io::Loop& loop_;
   std::string socket_path_;
   PodKeeper& keeper_;
   State state_ = State::disconnected;
+  io::TimePoint synced_at_{};
   std::set<std::string> mentioned_;  // in this session, until its snapshot is complete
 };
 

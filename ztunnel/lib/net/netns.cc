@@ -2,7 +2,9 @@
 #include "ztunnel/lib/net/netns.h"
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -52,6 +54,13 @@ Result<Fd> open_netns(const std::string& path) {
     return fail_errno(errno, "open netns " + path);
   }
   return netns;
+}
+
+Result<> check_netns(int fd) {
+  if (::ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
+    return fail(Errc::protocol, "the descriptor is no network namespace");
+  }
+  return {};
 }
 
 }  // namespace culvert::net

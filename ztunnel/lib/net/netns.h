@@ -19,4 +19,7 @@ Result<Fd> socket_in_netns(int netns, int domain, int type);
 // open_netns opens a netns by path, such as /proc/1/ns/net or /run/netns/a.
 Result<Fd> open_netns(const std::string& path);
 
+// check_netns fails with `protocol` when `fd` is open but no network namespace.
+Result<> check_netns(int fd);
+
 }  // namespace culvert::net

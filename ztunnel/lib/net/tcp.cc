@@ -128,6 +128,15 @@ Result<Fd> listen_tcp(const ListenOptions& options) {
   return socket;
 }
 
+Result<> check_listener(int fd) {
+  int listens = 0;
+  socklen_t size = sizeof(listens);
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens != 1) {
+    return fail(Errc::protocol, "the descriptor is no socket that listens");
+  }
+  return {};
+}
+
 io::Task<std::unique_ptr<SocketStream>> accept_tcp(io::Loop& loop, int listener) {
   Fd socket = co_await loop.accept(listener);
   tune_tcp(socket.get());

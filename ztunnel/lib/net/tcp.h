@@ -61,6 +61,9 @@ struct ListenOptions {
 // kernel says. Does not suspend.
 Result<Fd> listen_tcp(const ListenOptions& options);
 
+// check_listener fails with `protocol` when `fd` is no socket that listens.
+Result<> check_listener(int fd);
+
 // accept_tcp waits for a connection at `listener`, which must be non-blocking and outlive the task,
 // and sets NODELAY and keepalive. Fails with `limit` when out of descriptors.
 io::Task<std::unique_ptr<SocketStream>> accept_tcp(io::Loop& loop, int listener);
