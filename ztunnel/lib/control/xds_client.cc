@@ -8,7 +8,7 @@
 #include <unordered_map>
 
 #include "ztunnel/lib/control/proto/discovery.pb.h"
-#include "ztunnel/lib/obs/log.h"
+#include "ztunnel/lib/io/timeout.h"
 
 namespace culvert::control {
 namespace {
@@ -44,6 +44,14 @@ std::string spelled(const std::vector<XdsRejection>& rejections) {
   }
   if (rejections.size() > kRejectionsSpelled) {
     text += fmt::format("; and {} more", rejections.size() - kRejectionsSpelled);
+  }
+  if (text.size() > kXdsRefusalBytesMax) {
+    std::size_t cut = kXdsRefusalBytesMax;
+    while ((text[cut] & 0xc0) == 0x80) {
+      --cut;  // between two characters: a protobuf string must be UTF-8
+    }
+    text.resize(cut);
+    text += "…";
   }
   return text;
 }
@@ -98,6 +106,7 @@ struct XdsClient::Type {
   std::string url;
   std::unordered_map<std::string, std::string> versions;  // by name: what we have
   bool answered = false;                                  // once, since the start
+  io::Duration refusal_pause{};                           // of the last push; zero: it was taken
 };
 
 // What waits to be sent. A fiber of its own sends, so that responses are read meanwhile: a server
@@ -105,6 +114,7 @@ struct XdsClient::Type {
 struct XdsClient::Outbox {
   std::deque<std::string> requests;
   io::Event filled;
+  io::Event sent;
 
   void put(std::string request) {
     requests.push_back(std::move(request));
@@ -118,9 +128,16 @@ struct XdsClient::Outbox {
       }
       std::string request = std::move(outbox.requests.front());
       outbox.requests.pop_front();
-      if (auto sent = co_await io::as_result(call.send(std::move(request))); !sent) {
+      if (auto taken = co_await io::as_result(call.send(std::move(request))); !taken) {
         co_return;  // the receiving side sees the end too, and why
       }
+      outbox.sent.notify_all();
+    }
+  }
+
+  static io::Task<> await_room(Outbox& outbox) {
+    while (outbox.requests.size() >= kXdsUnsentMax) {
+      co_await outbox.sent.wait();
     }
   }
 };
@@ -149,6 +166,7 @@ io::Task<> XdsClient::run() {
 io::Task<> XdsClient::stream_for_ever() {
   for (;;) {
     opened_ = took_response_ = routine_end_ = false;
+    const auto began = loop_.now();
     auto ended = co_await io::as_result(one_stream());
     if (!ended && ended.error().code == Errc::cancelled) {
       co_await std::move(ended);
@@ -156,18 +174,21 @@ io::Task<> XdsClient::stream_for_ever() {
     callbacks_.on_termination(ended     ? XdsTermination::clean_end
                               : opened_ ? XdsTermination::stream_failed
                                         : XdsTermination::connect_failed);
-    if (took_response_ || routine_end_) {
+    const bool settled = loop_.now() - began >= kXdsSettledAfter;
+    if (settled && (took_response_ || routine_end_)) {
       delay_ = {};
     }
     // A server that ends each stream before it said anything must not be asked in a loop.
-    if (ended && took_response_) {
+    if (settled && ended && took_response_) {
       obs::log(obs::Level::info, "xds", "the control plane ended the stream; reconnecting");
       continue;
     }
     const io::Duration wait = next_delay();
-    const std::string why =
-        ended ? "the control plane ended the stream without a response" : to_string(ended.error());
-    obs::log(obs::Level::warn, "xds", "no stream to the control plane; trying again",
+    const std::string why = !ended ? to_string(ended.error())
+                            : took_response_
+                                ? "the control plane ended the stream at once"
+                                : "the control plane ended the stream without a response";
+    log_.log(loop_.now(), "no stream", "no stream to the control plane; trying again",
              {{"error", why}, {"in", std::chrono::duration_cast<std::chrono::milliseconds>(wait)}});
     co_await loop_.sleep(wait);
   }
@@ -193,6 +214,10 @@ io::Task<> XdsClient::one_stream() {
 
 io::Task<> XdsClient::receive_responses(http::GrpcCall& call, Outbox& outbox, io::Scope& scope) {
   for (;;) {
+    if (outbox.requests.size() >= kXdsUnsentMax) {
+      co_await io::with_timeout(loop_, kXdsUnsentWait, "the control plane to read our answers",
+                                Outbox::await_room(outbox));
+    }
     auto message = co_await call.receive();
     if (!message) {
       break;
@@ -202,11 +227,16 @@ io::Task<> XdsClient::receive_responses(http::GrpcCall& call, Outbox& outbox, io
       co_await fail(Errc::protocol, "the control plane sent what is no DeltaDiscoveryResponse",
                     Side::control);
     }
-    callbacks_.on_message(response.type_url(), message->size());
+    callbacks_.on_message(type_of(response) == nullptr ? "other" : response.type_url(),
+                          message->size());
     message.reset();  // it may be large, and all of it was copied into the response
-    outbox.put(acknowledgement(response, take(response)));
+    const auto rejections = take(response);
     took_response_ = true;
     note_ready();
+    if (const auto pause = pause_after(response, !rejections.empty()); pause > io::Duration()) {
+      co_await loop_.sleep(pause);
+    }
+    outbox.put(acknowledgement(response, rejections));
   }
   scope.cancel();
 }
@@ -222,10 +252,30 @@ std::string XdsClient::subscription(const Type& type) const {
   return request.SerializeAsString();
 }
 
-std::vector<XdsRejection> XdsClient::take(const Response& response) {
+XdsClient::Type* XdsClient::type_of(const Response& response) {
   const auto type = std::ranges::find(types_, response.type_url(), &Type::url);
-  if (type == types_.end()) {
-    obs::log(obs::Level::warn, "xds", "a type that was not asked for was ignored",
+  return type == types_.end() ? nullptr : &*type;
+}
+
+// How long the answer to a response waits: not at all, unless the one before was refused too.
+io::Duration XdsClient::pause_after(const Response& response, bool refused) {
+  Type* const type = type_of(response);
+  if (type == nullptr || !refused) {
+    if (type != nullptr) {
+      type->refusal_pause = {};
+    }
+    return {};
+  }
+  const io::Duration pause = type->refusal_pause;
+  type->refusal_pause =
+      std::clamp<io::Duration>(pause * 2, kXdsRefusalPauseFirst, kXdsRefusalPauseMax);
+  return pause;
+}
+
+std::vector<XdsRejection> XdsClient::take(const Response& response) {
+  Type* const type = type_of(response);
+  if (type == nullptr) {
+    log_.log(loop_.now(), "other type", "a type that was not asked for was ignored",
              {{"type", response.type_url()}});
     return {};  // acknowledged, as ztunnel does
   }
@@ -246,8 +296,10 @@ std::vector<XdsRejection> XdsClient::take(const Response& response) {
   // What was rejected is not had: the next stream asks for it again.
   for (const XdsRejection& rejection : rejections) {
     type->versions.erase(rejection.name);
-    obs::log(obs::Level::warn, "xds", "a resource was rejected",
-             {{"type", type->url}, {"name", rejection.name}, {"error", rejection.reason}});
+  }
+  if (!rejections.empty()) {
+    log_.log(loop_.now(), type->url, "resources were refused; the rest of the push is in force",
+             {{"type", type->url}, {"refused", rejections.size()}, {"error", spelled(rejections)}});
   }
   for (const std::string& name : removed) {
     type->versions.erase(name);

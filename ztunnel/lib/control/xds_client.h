@@ -16,6 +16,7 @@
 #include "ztunnel/lib/http/grpc.h"
 #include "ztunnel/lib/io/loop.h"
 #include "ztunnel/lib/io/scope.h"
+#include "ztunnel/lib/obs/log.h"
 
 namespace envoy::service::discovery::v3 {
 class DeltaDiscoveryResponse;
@@ -31,6 +32,19 @@ inline constexpr const char* kAuthorizationType =
 inline constexpr std::size_t kXdsMessageBytesMax = 200 * 1024 * 1024;
 inline constexpr std::chrono::milliseconds kXdsBackoffFirst{10};
 inline constexpr std::chrono::seconds kXdsBackoffMax{15};
+// A stream that ends sooner counts as one that failed, whatever it brought: a control plane that
+// answers and hangs up at once must not be asked in a loop.
+inline constexpr std::chrono::seconds kXdsSettledAfter{1};
+// Pushes of one type that are refused one after the other are answered with a pause, doubled up to
+// 1 s: a control plane that sends the same bad push again at once must not make us spin.
+inline constexpr std::chrono::milliseconds kXdsRefusalPauseFirst{10};
+inline constexpr std::chrono::seconds kXdsRefusalPauseMax{1};
+// Answers that the control plane has not read. At 64 no more of it is read; a control plane that
+// goes on not reading for 30 s is left.
+inline constexpr std::size_t kXdsUnsentMax = 64;
+inline constexpr std::chrono::seconds kXdsUnsentWait{30};
+// The text of a NACK, and of its log line: 4 KiB hold what a person reads.
+inline constexpr std::size_t kXdsRefusalBytesMax = 4 * 1024;
 
 struct XdsResource {
   std::string name;
@@ -66,7 +80,7 @@ struct XdsCallbacks {
   // on_ready is called once, after the first response for each type was taken. Unlike ztunnel, a
   // NACK counts too: one resource that can't be understood must not keep a node from starting.
   std::function<void()> on_ready = [] {};
-  // For metrics.
+  // For metrics. A type that was not asked for is named "other": the peer chooses its name.
   std::function<void(std::string_view type_url, std::size_t bytes)> on_message =
       [](std::string_view, std::size_t) {};
   std::function<void(XdsTermination)> on_termination = [](XdsTermination) {};
@@ -87,8 +101,8 @@ class XdsClient {
   ~XdsClient();
 
   // run subscribes, takes responses and reconnects until it is cancelled. After a failure it waits
-  // 10 ms, twice as long each time up to 15 s, with jitter; after a clean end, or the control
-  // plane's recycling of connections, it starts again at once.
+  // 10 ms, twice as long each time up to 15 s, with jitter; after the clean end of a stream that
+  // had settled it starts again at once, after the control plane's recycling of one from 10 ms.
   io::Task<> run();
 
   bool connected() const { return connected_; }
@@ -104,6 +118,8 @@ class XdsClient {
   io::Task<> receive_responses(http::GrpcCall& call, Outbox& outbox, io::Scope& scope);
   std::string subscription(const Type& type) const;
   std::vector<XdsRejection> take(const Response& response);
+  Type* type_of(const Response& response);
+  io::Duration pause_after(const Response& response, bool refused);
   void note_ready();
   io::Duration next_delay();
 
@@ -114,6 +130,7 @@ class XdsClient {
   XdsOptions options_;
   http::GrpcChannel channel_;
   std::vector<Type> types_;  // in the order in which they are asked for
+  obs::RateLimitedLog log_{{.level = obs::Level::warn, .scope = "xds"}};
   io::Duration delay_{};
   bool connected_ = false;      // there is a stream now
   bool opened_ = false;         // the present or last attempt got a stream
