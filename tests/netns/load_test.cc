@@ -1,11 +1,8 @@
 // Many connections and sleeping readers. Under a sanitizer the counts are the same, but memory is
 // not looked at: its quarantine keeps what was freed. tools/test --preset release netns load looks.
 // SPDX-License-Identifier: Apache-2.0
-#include <dirent.h>
-
-#include <cstdlib>
-
 #include "tests/netns/two_nodes.h"
+#include "tests/support/lab/footprint.h"
 
 namespace culvert::lab {
 
@@ -20,26 +17,6 @@ constexpr bool kSanitized = false;
 constexpr int kConnections = 10000;
 constexpr int kSleepers = 1000;
 constexpr auto kSettle = 15s;
-
-struct Footprint {
-  long resident_kb = 0;
-  int descriptors = 0;
-};
-
-Footprint footprint_of(pid_t pid) {
-  Footprint footprint;
-  const std::string status = read_file(fmt::format("/proc/{}/status", pid));
-  if (const std::size_t at = status.find("VmRSS:"); at != std::string::npos) {
-    footprint.resident_kb = std::atol(status.c_str() + at + 6);
-  }
-  if (DIR* folder = ::opendir(fmt::format("/proc/{}/fd", pid).c_str())) {
-    while (::readdir(folder) != nullptr) {
-      ++footprint.descriptors;
-    }
-    ::closedir(folder);
-  }
-  return footprint;
-}
 
 Outcome load(const TwoNodes& pair, const Command& more, Milliseconds limit) {
   Command command = {program("culvert-load"), more.front(), pair.server.ip4(),

@@ -32,6 +32,7 @@ std::string cgroup_path(const std::string& prefix);
 std::vector<std::string> netns_of(const std::string& prefix);
 std::vector<std::string> mounts_below(const std::string& folder);
 void remove_cgroups(const std::string& top);
+void end_cgroup_at(const std::string& folder);
 
 }  // namespace
 
@@ -80,14 +81,14 @@ std::string Grounds::add_bpffs(std::string_view name) const {
   return path;
 }
 
+void Grounds::end_cgroup(std::string_view path) const {
+  end_cgroup_at(fmt::format("{}/{}", cgroup_path(prefix_), path));
+}
+
 void Grounds::clear() const {
   const std::string cgroup = cgroup_path(prefix_);
   if (fs::exists(cgroup)) {
-    std::ofstream(cgroup + "/cgroup.kill") << "1";
-    eventually(5s, [&] {
-      return read_file(cgroup + "/cgroup.events").find("populated 0") != std::string::npos;
-    });
-    remove_cgroups(cgroup);
+    end_cgroup_at(cgroup);
   }
   for (const std::string& mount : mounts_below(folder())) {
     ::umount2(mount.c_str(), MNT_DETACH);
@@ -181,6 +182,14 @@ std::vector<std::string> mounts_below(const std::string& folder) {
   }
   std::ranges::reverse(found);  // the innermost first
   return found;
+}
+
+void end_cgroup_at(const std::string& folder) {
+  std::ofstream(folder + "/cgroup.kill") << "1";
+  eventually(5s, [&] {
+    return read_file(folder + "/cgroup.events").find("populated 0") != std::string::npos;
+  });
+  remove_cgroups(folder);
 }
 
 // A cgroup is removed by rmdir, deepest first; its files are the kernel's and go with it.

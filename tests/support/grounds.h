@@ -28,6 +28,8 @@ class Grounds {
   std::string add_netns(std::string_view name) const;
   // add_cgroup makes PREFIX/`path` in the cgroup2 hierarchy and gives its directory.
   std::string add_cgroup(std::string_view path) const;
+  // end_cgroup ends every process of PREFIX/`path` and removes it.
+  void end_cgroup(std::string_view path) const;
   // add_bpffs mounts a bpf filesystem on the folder `name` and gives its path.
   std::string add_bpffs(std::string_view name) const;
 

@@ -17,7 +17,9 @@ namespace {
 constexpr std::string_view kBridge = "br0";
 constexpr std::string_view kGateway4 = "10.77.0.1";
 constexpr std::string_view kGateway6 = "fd77::1";
-constexpr int kFirstPod = 10;  // the node itself is .1
+constexpr std::size_t kFirstPod = 10;  // the node itself is .1
+constexpr std::size_t kNodesMax = 10;
+constexpr std::size_t kPodsPerBlock = 250;  // the pod after that gets its address from another /24
 
 void print_left_behind(const std::string& what) {
   fmt::print(stderr, "{}\n", what);
@@ -26,7 +28,7 @@ void (*tell_left_behind)(const std::string&) = print_left_behind;
 
 // Whether a config_dump shows that this ztunnel can serve: all workloads, all services,
 // certificates.
-std::string what_is_missing(const std::string& dump, const Node& node, const std::deque<Pod>& pods,
+std::string what_is_missing(const std::string& dump, const Node& node, const std::list<Pod>& pods,
                             const std::deque<ServiceSpec>& services);
 
 }  // namespace
@@ -119,17 +121,30 @@ Pod& Mesh::pod(std::string_view name) {
 Pod& Mesh::pod(std::string_view name, std::string_view on) {
   Node& home = node(on);
   const std::size_t node_number = static_cast<std::size_t>(home.ip4()[6] - '0');
-  const std::size_t number = pods_.size() + kFirstPod;
+  const std::size_t number = pods_count_++ + kFirstPod;
   PodSpec spec;
   spec.name = name;
   spec.uid = fmt::format("00000000-0000-4000-8000-{:012}", number);
-  spec.ip4 = fmt::format("10.77.{}.{}", node_number, number);
+  spec.ip4 = fmt::format("10.77.{}.{}", node_number + kNodesMax * (number / kPodsPerBlock),
+                         number % kPodsPerBlock);
   spec.ip6 = fmt::format("fd77::{}:{}", node_number, number);
   const std::string netns = grounds_.add_netns(fmt::format("pod-{}", name));
   attach(netns, spec.ip4, spec.ip6);
   const std::string cgroup = grounds_.add_cgroup(fmt::format("{}/pods/{}", on, name));
   const std::string folder = grounds_.folder(fmt::format("{}/pods/{}", on, name));
   return pods_.emplace_back(std::move(spec), netns, home, cgroup, folder);
+}
+
+void Mesh::remove(const Pod& pod) {
+  const std::string name = pod.name();
+  grounds_.end_cgroup(fmt::format("{}/pods/{}", pod.node().name(), name));
+  if (pod.spec().meshed) {
+    const std::string error = pod.node().unenrol(pod);
+    expect(error.empty(), "pod {} could not be released: {}", name, error);
+  }
+  must_run({}, {"ip", "netns", "del", pod.netns()});
+  withdraw("pod-" + name);
+  pods_.remove_if([&](const Pod& other) { return &other == &pod; });
 }
 
 ServiceSpec& Mesh::service(std::string_view name, std::vector<const Pod*> backends,
@@ -234,7 +249,7 @@ std::string Mesh::logs() const {
 
 namespace {
 
-std::string what_is_missing(const std::string& dump, const Node& node, const std::deque<Pod>& pods,
+std::string what_is_missing(const std::string& dump, const Node& node, const std::list<Pod>& pods,
                             const std::deque<ServiceSpec>& services) {
   const auto state = nlohmann::json::parse(dump, nullptr, false);
   if (!state.is_object()) {

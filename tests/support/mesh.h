@@ -12,6 +12,7 @@
 #pragma once
 
 #include <deque>
+#include <list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,8 +41,11 @@ class Mesh {
   ServiceSpec& service(std::string_view name, std::vector<const Pod*> backends,
                        int target_port = kHttpPort);
   ServiceSpec& service(std::string_view name);
+  // remove ends a pod as the kubelet does: its processes, its place in the mesh, its namespace, its
+  // object.
+  void remove(const Pod& pod);
   std::deque<Node>& nodes() { return nodes_; }
-  std::deque<Pod>& pods() { return pods_; }
+  std::list<Pod>& pods() { return pods_; }
 
   // start writes the objects, starts both daemons of every node, enrols the meshed pods and waits
   // until every ztunnel knows every workload and service and has a certificate for each of its
@@ -72,9 +76,10 @@ class Mesh {
   std::string wire_;     // the netns of the bridge
   std::string objects_;  // --source-dir
   int ports_count_ = 0;
+  std::size_t pods_count_ = 0;  // ever made
   bool leave_running_ = false;
   std::deque<Node> nodes_;
-  std::deque<Pod> pods_;
+  std::list<Pod> pods_;  // a list: references stay good while pods come and go
   std::deque<ServiceSpec> services_;
 };
 

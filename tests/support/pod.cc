@@ -73,8 +73,7 @@ Outcome Pod::run(const Command& command, Milliseconds limit) const {
 }
 
 Process& Pod::start(const Command& command, std::string_view log_name) {
-  return programs_.emplace_back(
-      Process::start({netns_, cgroup_}, command, fmt::format("{}/{}.log", folder_, log_name)));
+  return programs_.emplace_back(Process::start({netns_, cgroup_}, command, log_path(log_name)));
 }
 
 Outcome Pod::curl(const std::string& url, const Command& more) const {
@@ -83,8 +82,12 @@ Outcome Pod::curl(const std::string& url, const Command& more) const {
   return run(command);
 }
 
+std::string Pod::log_path(std::string_view log_name) const {
+  return fmt::format("{}/{}.log", folder_, log_name);
+}
+
 std::string Pod::log(std::string_view log_name) const {
-  return read_file(fmt::format("{}/{}.log", folder_, log_name));
+  return read_file(log_path(log_name));
 }
 
 void Pod::leave_running() {

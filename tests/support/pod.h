@@ -56,11 +56,15 @@ class Pod {
   // curl gives the answer of an unmodified curl; its exit code is in the outcome.
   Outcome curl(const std::string& url, const Command& more = {}) const;
 
-  // log gives what a program started under this name has written so far.
+  // log_path is the log of a program started under this name; log gives what a program started
+  // under this name has written so far.
+  std::string log_path(std::string_view log_name) const;
   std::string log(std::string_view log_name) const;
 
   // leave_running lets the pod's programs outlive this process.
   void leave_running();
+
+  Place place() const { return {netns_, cgroup_}; }
 
   // What a person would type to look into the pod.
   std::string enter_line(std::string_view command = "bash") const;

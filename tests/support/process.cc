@@ -99,12 +99,13 @@ Process Process::start(const Place& place, const Command& command, std::string l
 }
 
 Process::Process(Process&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), log_(std::move(other.log_)) {}
+    : pid_(std::exchange(other.pid_, -1)), code_(other.code_), log_(std::move(other.log_)) {}
 
 Process& Process::operator=(Process&& other) noexcept {
   if (this != &other) {
     kill();
     pid_ = std::exchange(other.pid_, -1);
+    code_ = other.code_;
     log_ = std::move(other.log_);
   }
   return *this;
@@ -124,9 +125,8 @@ void Process::send(int signal) const {
 }
 
 std::optional<int> Process::wait(Milliseconds limit) {
-  std::optional<int> code;
-  eventually(limit, [&] { return pid_ < 0 || (code = reap(WNOHANG)).has_value(); });
-  return code;
+  eventually(limit, [&] { return !alive(); });
+  return code_;
 }
 
 void Process::kill() {
@@ -136,18 +136,19 @@ void Process::kill() {
   }
 }
 
-// Gives the exit code once, when the program ended; from then on there is no pid to mistake.
-std::optional<int> Process::reap(int options) {
+// Whether the program has ended; from then on there is no pid to mistake.
+bool Process::reap(int options) {
   int status = 0;
   pid_t ended = 0;
   do {
     ended = ::waitpid(pid_, &status, options);
   } while (ended < 0 && errno == EINTR);
   if (ended == 0) {
-    return std::nullopt;
+    return false;
   }
   pid_ = -1;
-  return exit_code_of(status);
+  code_ = exit_code_of(status);
+  return true;
 }
 
 std::string read_file(const std::string& path) {

@@ -63,9 +63,10 @@ class Process {
   void release() { pid_ = -1; }
 
  private:
-  std::optional<int> reap(int options);
+  bool reap(int options);
 
   pid_t pid_ = -1;
+  std::optional<int> code_;  // of the program that ended
   std::string log_;
 };
 

@@ -1,28 +1,36 @@
-// culvert-lab: what tools/demo runs. Brings the demo's mesh up, checks it, keeps it or takes it
-// down.
+// culvert-lab: what tools/demo and tools/soak run. Brings a mesh up, checks it, keeps it or takes
+// it down.
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include "tests/support/lab/demo.h"
+#include "tests/support/lab/soak.h"
 
 namespace {
 
 constexpr const char* kUsage =
     "culvert-lab demo [--keep] [--bench]   the demo; exit code 0 when every step held\n"
-    "culvert-lab down                      removes every trace of it\n";
+    "culvert-lab soak MINUTES              load while pods, policies, certificates come and go\n"
+    "culvert-lab down                      removes every trace of both\n";
+
+// A pod each second, and the mesh's address plan has room for some 6,000 (mesh.cc).
+constexpr int kMinutesMax = 90;
 
 int take_down() {
-  const auto grounds =
-      culvert::lab::Grounds::existing("cv-" + std::string(culvert::lab::kDemoName));
-  grounds.clear();
-  const auto left = grounds.left_overs();
-  for (const std::string& what : left) {
-    fmt::print(stderr, "culvert-lab: could not remove {}\n", what);
+  int status = 0;
+  for (const auto name : {culvert::lab::kDemoName, culvert::lab::kSoakName}) {
+    const auto grounds = culvert::lab::Grounds::existing("cv-" + std::string(name));
+    grounds.clear();
+    for (const std::string& what : grounds.left_overs()) {
+      fmt::print(stderr, "culvert-lab: could not remove {}\n", what);
+      status = 1;
+    }
   }
-  return left.empty() ? 0 : 1;
+  return status;
 }
 
 int show(bool keep, bool bench) {
@@ -58,6 +66,10 @@ int main(int argc, char** argv) {
   try {
     if (verb == "demo") {
       return show(keep, bench);
+    }
+    if (const int minutes = argc == 3 ? std::atoi(argv[2]) : 0;
+        verb == "soak" && minutes >= 1 && minutes <= kMinutesMax) {
+      return culvert::lab::Soak(std::chrono::minutes(minutes)).run() ? 0 : 1;
     }
     if (verb == "down") {
       return take_down();
