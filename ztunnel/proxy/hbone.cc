@@ -3,12 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
-#include "ztunnel/lib/io/timeout.h"
-#include "ztunnel/proxy/limits.h"
-#include "ztunnel/proxy/outcome.h"
-
 namespace culvert::proxy {
 namespace {
 
@@ -141,30 +135,6 @@ Result<ConnectRequest> parse_connect(const http::HeaderList& request) {
     }
   }
   return result;
-}
-
-io::Task<std::size_t> HboneStream::read_some(MutableBytes into) {
-  if (!answered_) {
-    co_await io::with_timeout(loop_, kConnectAnswerTimeout,
-                              fmt::format("answer of {} to CONNECT", to_string(peer_)),
-                              wait_for_answer());
-  }
-  co_return co_await stream_->read_some(into);
-}
-
-io::Task<> HboneStream::wait_for_answer() {
-  const auto headers = co_await stream_->response();
-  const std::string* text = http::find_header(headers, ":status");
-  int status = 0;
-  if (text != nullptr) {
-    std::from_chars(text->data(), text->data() + text->size(), status);
-  }
-  if (status != 200) {
-    co_await fail(error_of_status(status),
-                  fmt::format("{} answered {} to CONNECT", to_string(peer_), status),
-                  Side::upstream);
-  }
-  answered_ = true;
 }
 
 }  // namespace culvert::proxy

@@ -20,6 +20,11 @@ inline constexpr std::chrono::nanoseconds kConnectTimeout = 10s;
 // wait for (its record and certificate).
 inline constexpr std::chrono::nanoseconds kConnectAnswerTimeout = 20s;
 
+// What an application may send before the peer has answered: kept, in case the peer refuses the
+// stream and another one has to carry it. 64 KiB is what a peer allows before it said anything
+// else.
+inline constexpr std::size_t kEarlyBytesMax = 64 * 1024;
+
 // A tunnel without streams closes after this time (ztunnel: POOL_UNUSED_RELEASE_TIMEOUT); well
 // under Envoy's hour, so that we are the ones who close.
 inline constexpr std::chrono::nanoseconds kIdleTunnelTimeout = 300s;
@@ -27,8 +32,8 @@ inline constexpr std::chrono::nanoseconds kIdleTunnelTimeout = 300s;
 // Streams that we open on one tunnel before we open another; the peer's own limit counts too.
 inline constexpr std::size_t kStreamsPerTunnel = 1024;
 
-// Attempts to open a stream when the pooled tunnel turns out to be closing: one to find out, one
-// for a fresh tunnel that a draining peer closes at once, one more.
+// Attempts to open a stream when the pooled tunnel turns out to be closing, or its peer refuses the
+// stream: one to find out, one for a fresh tunnel that a draining peer closes at once, one more.
 inline constexpr int kOpenAttempts = 3;
 
 // After accept() failed for want of descriptors or memory; without it the loop would spin

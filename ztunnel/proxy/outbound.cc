@@ -5,6 +5,7 @@
 
 #include "ztunnel/lib/policy/route.h"
 #include "ztunnel/proxy/hbone.h"
+#include "ztunnel/proxy/hbone_stream.h"
 #include "ztunnel/proxy/outcome.h"
 
 namespace culvert::proxy {
@@ -57,12 +58,11 @@ io::Task<Upstream> reach(Context& context, Pool& pool, const Facts& facts, polic
                 .expected = route.expected,
                 .destination = route.address,
                 .source_ip = facts.downstream.ip};
-  auto opened =
-      co_await pool.open(facts.pod, std::move(key),
-                         connect_request(route, *facts.source, facts.downstream, context.rng));
-  co_return Upstream{
-      std::make_unique<HboneStream>(context.loop, std::move(opened.stream), route.address),
-      std::move(opened.peer)};
+  auto request = connect_request(route, *facts.source, facts.downstream, context.rng);
+  auto opened = co_await pool.open(facts.pod, key, request);
+  auto stream = std::make_unique<HboneStream>(context.loop, pool, facts.pod, std::move(key),
+                                              std::move(request), std::move(opened.stream));
+  co_return Upstream{std::move(stream), std::move(opened.peer)};
 }
 
 }  // namespace

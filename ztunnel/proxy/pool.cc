@@ -26,24 +26,28 @@ struct Pool::Tunnel {
   std::unique_ptr<http::H2Connection> h2;  // null while it comes up
   SpiffeId peer;
   std::optional<Error> failure;
-  io::Event changed;  // h2 or failure was set
+  io::Event changed;        // h2 or failure was set
+  std::size_t waiting = 0;  // fibers that wait for it to come up
 
   bool coming_up() const { return h2 == nullptr && !failure; }
+};
+
+// Counts a fiber that waits for a tunnel to come up.
+class Pool::Waiting {
+ public:
+  explicit Waiting(Tunnel& tunnel) : tunnel_(tunnel) { ++tunnel_.waiting; }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() { --tunnel_.waiting; }
+
+ private:
+  Tunnel& tunnel_;
 };
 
 io::Task<OpenedStream> Pool::open(PodPtr pod, TunnelKey key, http::HeaderList request) {
   std::optional<Error> last;
   for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
-    if (stopped_) {
-      co_return fail(Errc::unavailable, "the pod is being removed");
-    }
-    const TunnelPtr tunnel = pick(pod, key);
-    while (tunnel->coming_up()) {
-      co_await tunnel->changed.wait();
-    }
-    if (tunnel->failure) {
-      co_return fail(*tunnel->failure);
-    }
+    const TunnelPtr tunnel = co_await tunnel_with_room(pod, key);
     auto stream = co_await as_result(tunnel->h2->open(request));
     if (stream) {
       co_return OpenedStream{std::move(*stream), tunnel->peer};
@@ -57,12 +61,59 @@ io::Task<OpenedStream> Pool::open(PodPtr pod, TunnelKey key, http::HeaderList re
   co_return fail(std::move(*last));
 }
 
+// Connections may stay for days, so nobody waits for another's end: a full tunnel gets a neighbour.
+io::Task<Pool::TunnelPtr> Pool::tunnel_with_room(PodPtr pod, TunnelKey key) {
+  for (;;) {
+    if (stopped_) {
+      co_return fail(Errc::unavailable, "the pod is being removed");
+    }
+    const TunnelPtr tunnel = pick(pod, key);
+    co_await await_up(tunnel);
+    if (tunnel->failure) {
+      co_return fail(*tunnel->failure);
+    }
+    http::H2Connection& h2 = *tunnel->h2;
+    if (h2.takes_streams() && h2.free_slots() == 0) {
+      co_await h2.await_settings();  // what is known before them is a guess
+    }
+    if (!h2.takes_streams() || h2.free_slots() > 0) {
+      co_return tunnel;
+    }
+    if (h2.stream_count() == 0) {
+      co_return fail(Errc::unavailable,
+                     fmt::format("{} allows no streams", to_string(tunnel->key.destination)));
+    }
+  }
+}
+
+io::Task<> Pool::await_up(TunnelPtr tunnel) {
+  const Waiting waiting(*tunnel);
+  while (tunnel->coming_up()) {
+    co_await tunnel->changed.wait();
+  }
+}
+
+// An idle tunnel is taken even if its peer allows no streams: another one would be no better.
+bool Pool::has_room(const Tunnel& tunnel, std::size_t streams_max) {
+  if (tunnel.h2 == nullptr || !tunnel.h2->takes_streams()) {
+    return false;
+  }
+  const std::size_t streams = tunnel.h2->stream_count();
+  return streams == 0 || (streams < streams_max && tunnel.h2->free_slots() > 0);
+}
+
 Pool::TunnelPtr Pool::pick(const PodPtr& pod, const TunnelKey& key) {
   auto& tunnels = tunnels_[key];
+  // A peer that allows few streams on one tunnel will do so on the next, where it says it too late
+  // for those who wait for that one to come up.
+  std::size_t streams_max = kStreamsPerTunnel;
   for (const TunnelPtr& tunnel : tunnels) {
-    if (tunnel->coming_up() ||
-        (tunnel->h2 != nullptr && tunnel->h2->takes_streams() && tunnel->h2->free_slots() > 0 &&
-         tunnel->h2->stream_count() < kStreamsPerTunnel)) {
+    if (tunnel->h2 != nullptr && tunnel->h2->settings_received()) {
+      streams_max = std::min(streams_max, tunnel->h2->peer_streams_max());
+    }
+  }
+  for (const TunnelPtr& tunnel : tunnels) {
+    if (tunnel->coming_up() ? tunnel->waiting < streams_max : has_room(*tunnel, streams_max)) {
       return tunnel;
     }
   }

@@ -35,8 +35,8 @@ class Pool {
   Pool(io::Loop& loop, Network& network, MeshView& mesh)
       : loop_(loop), network_(network), mesh_(mesh), scope_(loop, io::Scope::OnFailure::ignore) {}
 
-  // open starts a stream on a tunnel of `key`, made from inside `pod` if there is none. Does not
-  // wait for the peer's answer. Fails with what kept the tunnel from coming up.
+  // open starts a stream on a tunnel of `key`, made from inside `pod` if there is none with room.
+  // Does not wait for the peer's answer. Fails with what kept the tunnel from coming up.
   io::Task<OpenedStream> open(PodPtr pod, TunnelKey key, http::HeaderList request);
 
   // stop says GOAWAY on all tunnels and waits until they have ended; needed before destruction.
@@ -48,6 +48,11 @@ class Pool {
   struct Tunnel;
   using TunnelPtr = std::shared_ptr<Tunnel>;
 
+  class Waiting;
+
+  io::Task<TunnelPtr> tunnel_with_room(PodPtr pod, TunnelKey key);
+  io::Task<> await_up(TunnelPtr tunnel);
+  static bool has_room(const Tunnel& tunnel, std::size_t streams_max);
   TunnelPtr pick(const PodPtr& pod, const TunnelKey& key);
   void forget(const TunnelPtr& tunnel);
   io::Task<> live(TunnelPtr tunnel);

@@ -34,6 +34,7 @@ void H2Callbacks::install(nghttp2_session_callbacks& callbacks) {
   nghttp2_session_callbacks_set_on_invalid_header_callback(&callbacks, on_invalid_header);
   nghttp2_session_callbacks_set_on_frame_recv_callback(&callbacks, on_frame_recv);
   nghttp2_session_callbacks_set_on_frame_send_callback(&callbacks, on_frame_send);
+  nghttp2_session_callbacks_set_on_frame_not_send_callback(&callbacks, on_frame_not_send);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(&callbacks, on_data_chunk);
   nghttp2_session_callbacks_set_on_stream_close_callback(&callbacks, on_stream_close);
   nghttp2_session_callbacks_set_error_callback2(&callbacks, on_error);
@@ -179,6 +180,7 @@ int H2Callbacks::on_frame_recv(nghttp2_session* raw, const nghttp2_frame* frame,
   const bool is_ack = (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0;
   if (frame->hd.type == NGHTTP2_SETTINGS && !is_ack) {
     session.settings_received_ = true;
+    session.refuse_unsent();
     session.slot_free.notify_all();
     session.progress.notify_all();
   } else if (frame->hd.type == NGHTTP2_PING && is_ack) {
@@ -215,15 +217,32 @@ int H2Callbacks::on_frame_send(nghttp2_session* raw, const nghttp2_frame* frame,
     session.violation_ =
         Error{.code = Errc::protocol, .context = "HTTP/2: the peer broke the protocol: " + what};
   }
+  const std::int32_t id = frame->hd.stream_id;
+  if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+    if (H2Stream* stream = stream_of(raw, id); stream != nullptr) {
+      stream->request_sent_ = true;
+    }
+  }
   if (!ends_stream(*frame)) {
     return 0;
   }
-  const std::int32_t id = frame->hd.stream_id;
   if (H2Stream* stream = stream_of(raw, id); stream != nullptr) {
     end_sent(*stream);
   } else if (nghttp2_session_get_stream_remote_close(raw, id) == 0) {
     // An answer of ours to a request that nobody here will read (431).
     nghttp2_submit_rst_stream(raw, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+  }
+  return 0;
+}
+
+// A request that waited for its turn when the peer's GOAWAY came.
+int H2Callbacks::on_frame_not_send(nghttp2_session* session, const nghttp2_frame* frame, int,
+                                   void*) {
+  H2Stream* stream =
+      frame->hd.type == NGHTTP2_HEADERS ? stream_of(session, frame->hd.stream_id) : nullptr;
+  if (stream != nullptr && !stream->request_sent_ && !stream->failure_) {
+    stream->failure_ =
+        stream_error(Errc::unavailable, stream->id_, "the peer goes away and never saw it");
   }
   return 0;
 }

@@ -138,8 +138,12 @@ io::Task<> H2Connection::Fibers::watch() {
   }
 }
 
+io::Task<> H2Connection::await_settings() {
+  co_await fibers_->await_settings();
+}
+
 io::Task<> H2Connection::Fibers::await_settings() {
-  while (!session.settings_received()) {
+  while (!session.settings_received() && !session.ended()) {
     co_await session.progress.wait();
   }
 }
@@ -213,6 +217,12 @@ std::size_t H2Connection::stream_count() const {
 }
 std::size_t H2Connection::free_slots() const {
   return takes_streams() ? fibers_->session.free_slots() : 0;
+}
+bool H2Connection::settings_received() const {
+  return fibers_->session.settings_received();
+}
+std::size_t H2Connection::peer_streams_max() const {
+  return fibers_->session.peer_streams_max();
 }
 std::size_t H2Connection::buffered_bytes() const {
   return fibers_->session.buffered_bytes();

@@ -62,6 +62,13 @@ class H2Connection {
   std::size_t stream_count() const;
   // free_slots is how many streams open() would start without waiting.
   std::size_t free_slots() const;
+  // settings_received: the peer's SETTINGS have come; what is known of its limits before is a
+  // guess.
+  bool settings_received() const;
+  // await_settings returns when they have come, or the connection has ended.
+  io::Task<> await_settings();
+  // peer_streams_max is the peer's MAX_CONCURRENT_STREAMS.
+  std::size_t peer_streams_max() const;
   // buffered_bytes is what arrived and was not read yet, over all streams.
   std::size_t buffered_bytes() const;
 

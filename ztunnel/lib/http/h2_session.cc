@@ -196,6 +196,23 @@ void H2Session::reset(H2Stream& stream, ResetCode code) {
   want_output();
 }
 
+void H2Session::refuse_unsent() {
+  if (role_ == H2Role::server || stream_count_ <= peer_streams_max()) {
+    return;
+  }
+  for (H2Stream* stream = first_; stream != nullptr;) {
+    H2Stream& unsent = *stream;
+    stream = stream->next_;
+    if (!unsent.request_sent_) {
+      reset(unsent, ResetCode::refused_stream);
+      unsent.close(Error{.code = Errc::unavailable,
+                         .context = "HTTP/2 stream " + std::to_string(unsent.id_) +
+                                    ": the peer allows no more streams"},
+                   /* ends_cleanly= */ false);
+    }
+  }
+}
+
 void H2Session::link(H2Stream& stream) {
   stream.next_ = first_;
   if (first_ != nullptr) {
@@ -262,9 +279,12 @@ bool H2Session::takes_streams() const {
   return !ended_ && !draining_ && !goaway_received_ && !violation_;
 }
 
+std::size_t H2Session::peer_streams_max() const {
+  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
 std::size_t H2Session::free_slots() const {
-  const std::size_t limit =
-      nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  const std::size_t limit = peer_streams_max();
   return limit > stream_count_ ? limit - stream_count_ : 0;
 }
 

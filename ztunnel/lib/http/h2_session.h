@@ -45,6 +45,7 @@ class H2Session {
   void end(const Error& error);
 
   bool takes_streams() const;
+  std::size_t peer_streams_max() const;
   std::size_t free_slots() const;
   std::size_t stream_count() const { return stream_count_; }
   std::size_t buffered_bytes() const { return buffered_bytes_; }
@@ -73,6 +74,10 @@ class H2Session {
   void taken(H2Stream& stream, std::size_t bytes);
   void reset(H2Stream& stream, ResetCode code);
   void want_output();
+
+  // refuse_unsent fails requests that wait in nghttp2 because the peer's SETTINGS allow fewer
+  // streams than were opened before they came.
+  void refuse_unsent();
 
   void link(H2Stream& stream);
   void unlink(H2Stream& stream);

@@ -86,6 +86,7 @@ class H2Stream final : public net::Stream {
 
   H2Session* session_;  // null once the stream is closed or the connection gone
   std::int32_t id_;
+  bool request_sent_ = false;  // client: nghttp2 made frames of it
   bool headers_complete_ = false;
   bool end_received_ = false;  // END_STREAM, or a reset that reads as one
   bool end_wanted_ = false;    // shutdown_write or finish was called
