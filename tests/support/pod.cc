@@ -25,6 +25,12 @@ Pod& Pod::outside_the_mesh() {
   return *this;
 }
 
+Pod& Pod::speaking_hbone_itself() {
+  spec_.meshed = false;
+  spec_.annotations["ambient.istio.io/redirection"] = "enabled";
+  return *this;
+}
+
 Pod& Pod::with_account(std::string name) {
   spec_.service_account = std::move(name);
   return *this;

@@ -36,6 +36,9 @@ class Pod {
 
   // The sentence: mesh.pod("server", "west").serving_http().with_account("shop").
   Pod& outside_the_mesh();
+  // Kubernetes says of it that it speaks HBONE, but no agent enrols it: what ends its tunnels is
+  // the scenario's own.
+  Pod& speaking_hbone_itself();
   Pod& with_account(std::string name);
   Pod& serving_http();  // whoami.py, says who asked and echoes
   Pod& serving_echo();  // culvert-load echo
@@ -45,6 +48,7 @@ class Pod {
   const std::string& ip4() const { return spec_.ip4; }
   const std::string& ip6() const { return spec_.ip6; }
   const std::string& netns() const { return netns_; }
+  const std::string& folder() const { return folder_; }  // of the logs
   Node& node() const { return node_; }
   std::string url(std::string_view path = "/") const;   // port 8080 of the IPv4 address
   std::string url6(std::string_view path = "/") const;  // port 8080 of the IPv6 address
