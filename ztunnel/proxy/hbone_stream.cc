@@ -33,7 +33,7 @@ io::Task<> HboneStream::wait_for_answer() {
       fmt::format("answer of {} to CONNECT", to_string(key_.destination)), await_answer()));
   if (answered) {
     answered_ = true;
-    early_ = {};
+    early_ = std::vector<std::uint8_t>();  // gives the memory back, which {} would not
   } else if (!failure_) {
     failure_ = answered.error();
   }
