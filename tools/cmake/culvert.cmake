@@ -8,6 +8,7 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_C_STANDARD 23)
 set(CULVERT_SANITIZE "" CACHE STRING "comma-separated sanitizers, empty for none")
+option(CULVERT_COVERAGE "count which code the tests reach (tools/test --coverage)" OFF)
 include(boringssl)
 
 find_program(CCACHE ccache)
@@ -30,6 +31,15 @@ if(CULVERT_SANITIZE)
 elseif(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   target_compile_options(culvert_options INTERFACE -flto=thin)
   target_link_options(culvert_options INTERFACE -flto=thin)
+endif()
+
+if(CULVERT_COVERAGE)
+  # Counters live in the profile itself, since most daemons of a scenario end by SIGKILL. Paths are relative to the
+  # build's folder, so that a compiler cache may serve another clone.
+  set(coverage -fprofile-instr-generate -fcoverage-mapping -fcoverage-compilation-dir=.
+    "SHELL:-mllvm -runtime-counter-relocation")
+  target_compile_options(culvert_options INTERFACE ${coverage})
+  target_link_options(culvert_options INTERFACE -fprofile-instr-generate)
 endif()
 
 # culvert_room(NAME SOURCES a.cc … [LINKS culvert::base …] [PRIVATE_LINKS fmt …])
