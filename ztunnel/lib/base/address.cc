@@ -104,7 +104,7 @@ Result<SocketAddress> SocketAddress::parse(std::string_view text) {
     host = host.substr(1, host.size() - 2);
   }
   TRY(const auto ip, IpAddress::parse(host));
-  if (bracketed == host.contains('.') || (!bracketed && host.contains(':'))) {
+  if (bracketed != host.contains(':')) {  // a dot tells nothing: ::1.2.3.4 is IPv6
     return fail(Errc::config, fmt::format("\"{}\": write an IPv6 address as [address]:port", text));
   }
   TRY(const auto port, parse_number(text.substr(colon + 1), 65535));
