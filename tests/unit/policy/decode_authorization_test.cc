@@ -37,6 +37,13 @@ void append_unknown(Message& message) {
   REQUIRE(message.MergeFromString(field));
 }
 
+// append_mistyped adds a field of ours as a number, where it has a length in front.
+template <class Message>
+void append_mistyped(Message& message, int field) {
+  const std::string bytes{static_cast<char>(field << 3), 1};
+  REQUIRE(message.MergeFromString(bytes));
+}
+
 TEST_CASE(
     "each undecodable part makes an ALLOW match nothing and a DENY everything it could have") {
   using M = sec::Match;
@@ -58,6 +65,28 @@ TEST_CASE(
       {"port 0", [](M& m) { m.add_destination_ports(0); }},
       {"an account without a name", [](M& m) { m.add_service_accounts()->set_namespace_("x"); }},
       {"an unknown field of a match", [](M& m) { append_unknown(m); }},
+      {"a field of a match in another wire type", [](M& m) { append_mistyped(m, 11); }},
+      {"an unknown field beside a string match's own",
+       [](M& m) {
+         m.add_namespaces()->set_exact("front");
+         append_unknown(*m.mutable_namespaces(0));
+       }},
+      {"an unknown field of an account",
+       [](M& m) {
+         m.add_service_accounts()->set_namespace_("front");
+         m.mutable_service_accounts(0)->set_service_account("web");
+         append_unknown(*m.mutable_service_accounts(0));
+       }},
+      {"an unknown field of a block",
+       [](M& m) {
+         m.add_source_ips()->set_address(octets("10.0.0.0"));
+         append_unknown(*m.mutable_source_ips(0));
+       }},
+      {"a name in another wire type beside a block",
+       [](M& m) {
+         m.add_source_ips()->set_address(octets("10.0.0.0"));
+         append_mistyped(*m.mutable_source_ips(0), 1);
+       }},
       {"a bad entry beside a good one that does not match",
        [](M& m) {
          m.add_namespaces()->set_exact("elsewhere");

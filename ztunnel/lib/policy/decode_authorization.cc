@@ -15,30 +15,47 @@ namespace {
 
 namespace pb = istio::security;
 
-// The field numbers that a message of a policy may carry: `first` to `last`.
+// The field numbers that a message of a policy may carry: `first` to `last`. All have a length in
+// front but one that is a number.
 struct Fields {
   std::string_view message;
   int first;
   int last;
+  int number = 0;
 };
 constexpr Fields kRuleFields{"rule", 1, 1};
 constexpr Fields kClauseFields{"clause", 2, 2};
 constexpr Fields kMatchFields{"match", 1, 13};
+constexpr Fields kStringMatchFields{"string match", 1, 4};
+constexpr Fields kAccountFields{"service account match", 1, 2};
+constexpr Fields kBlockFields{"block", 1, 2, 2};
 
-// The lite runtime keeps unknown fields but does not show them, so the message's own bytes are
-// read.
+// The lite runtime keeps unknown fields, and those that came in another wire type than theirs, but
+// does not show them, so the message's own bytes are read.
 bool has_only(const Fields& fields, const google::protobuf::MessageLite& message) {
   using google::protobuf::internal::WireFormatLite;
   const auto bytes = message.SerializeAsString();
   google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(bytes.data()),
                                             static_cast<int>(bytes.size()));
   while (const std::uint32_t tag = in.ReadTag()) {
-    const int number = WireFormatLite::GetTagFieldNumber(tag);
-    if (number < fields.first || number > fields.last || !WireFormatLite::SkipField(&in, tag)) {
+    const int field = WireFormatLite::GetTagFieldNumber(tag);
+    const auto type = field == fields.number ? WireFormatLite::WIRETYPE_VARINT
+                                             : WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
+    if (field < fields.first || field > fields.last ||
+        WireFormatLite::GetTagWireType(tag) != type || !WireFormatLite::SkipField(&in, tag)) {
       return false;
     }
   }
   return true;
+}
+
+// A newer control plane may constrain by fields that we do not know: that is no match for us.
+Result<> known_fields(const Fields& fields, const google::protobuf::MessageLite& message) {
+  if (has_only(fields, message)) {
+    return {};
+  }
+  return fail(Errc::protocol,
+              fmt::format("a {} has a field that is not known here", fields.message));
 }
 
 // Decoder reads one policy. `deny_` decides which way a part that can't be understood is bent.
@@ -119,6 +136,7 @@ class Decoder {
   }
 
   static Result<StringMatch> entry(const pb::StringMatch& from) {
+    TRY_VOID(known_fields(kStringMatchFields, from));
     using Kind = StringMatch::Kind;
     switch (from.match_type_case()) {
       case pb::StringMatch::kExact: return StringMatch{Kind::exact, from.exact()};
@@ -131,6 +149,7 @@ class Decoder {
   }
 
   static Result<ServiceAccountMatch> entry(const pb::ServiceAccountMatch& from) {
+    TRY_VOID(known_fields(kAccountFields, from));
     if (from.namespace_().empty() || from.service_account().empty()) {
       return fail(Errc::protocol, "a service account match lacks its namespace or name");
     }
@@ -138,6 +157,7 @@ class Decoder {
   }
 
   static Result<Cidr> entry(const pb::Address& from) {
+    TRY_VOID(known_fields(kBlockFields, from));
     TRY(const auto ip, IpAddress::from_bytes(as_bytes(from.address())));
     return Cidr::make(ip, from.length());
   }
@@ -149,13 +169,12 @@ class Decoder {
     return static_cast<std::uint16_t>(port);
   }
 
-  // A newer control plane may constrain by fields that we do not know: that is no match for us.
   bool strict(const Fields& fields, const google::protobuf::MessageLite& message) {
-    if (has_only(fields, message)) {
-      return true;
+    const auto known = known_fields(fields, message);
+    if (!known) {
+      problem(known.error().context);
     }
-    problem(fmt::format("a {} has a field that is not known here", fields.message));
-    return false;
+    return known.has_value();
   }
 
   void problem(std::string_view sentence) {
