@@ -63,6 +63,31 @@ TEST_CASE("an identity shows what its certificates say") {
   CHECK(identity.roots().front().pem == ca.root_pem());
 }
 
+// A root of 2025 whose end is the last that can be written: 9999-12-31, "without an end".
+constexpr const char* kEndlessRoot =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBRzCB7aADAgECAgEBMAoGCCqGSM49BAMCMBIxEDAOBgNVBAoMB2VuZGxlc3Mw\n"
+    "IBcNMjUwMTAxMDAwMDAwWhgPOTk5OTEyMzEyMzU5NTlaMBIxEDAOBgNVBAoMB2Vu\n"
+    "ZGxlc3MwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQ5gHEVxuzKwgDJW2kDC/wn\n"
+    "1yQph988iJxxjk/mIGSi6PtKnFTm3Gygw3J76AL80V38vAGZIpUviaQeEkVz9KLt\n"
+    "ozIwMDAPBgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBTexIIROsC5p5YunxYs8I6p\n"
+    "Rhg60TAKBggqhkjOPQQDAgNJADBGAiEAxfP7Hrh/yxQ+UrJTgmOgq5BDj6D6DFBN\n"
+    "xUsyxQGKxmUCIQCYsBANQnIF8ORVVb0WGiF7IEh0KDtvW906dKfFjaB3zQ==\n"
+    "-----END CERTIFICATE-----\n";
+
+TEST_CASE("a certificate without an end has not ended") {
+  const auto ca = authority();
+  const auto key = *generate_key();
+  const auto chain = std::vector<std::string>{
+      *ca.issue(*make_csr(key, spiffe("a")), leaf({to_string(spiffe("a"))}))};
+  const auto made = WorkloadIdentity::make(key, chain, ca.root_pem() + kEndlessRoot);
+  REQUIRE(made);
+  const auto& root = (*made)->roots().back();
+  CHECK(root.not_before == std::chrono::sys_days(std::chrono::January / 1 / 2025));
+  CHECK(root.not_after > now() + 24h * 365 * 100);
+  CHECK(root.not_after - root.not_before > 24h * 365 * 100);
+}
+
 TEST_CASE("an identity is not made of parts that don't belong together") {
   const auto ca = authority();
   const auto key = *generate_key();

@@ -9,6 +9,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+
 #include "ztunnel/lib/tls/openssl_error.h"
 
 namespace culvert::tls {
@@ -31,7 +33,11 @@ std::string contents(BIO& bio) {
 SystemTime to_time(const ASN1_TIME& time) {
   std::int64_t seconds = 0;
   (void)ASN1_TIME_to_posix(&time, &seconds);  // certificates that parsed have readable times
-  return SystemTime(std::chrono::seconds(seconds));
+  // SystemTime counts nanoseconds, from 1970 to 2262; "without an end" is written as the year 9999
+  // (RFC 5280 §4.1.2.5). From zero on, so that the time between any two does not overflow either.
+  constexpr auto kLast =
+      std::chrono::floor<std::chrono::seconds>(SystemTime::max().time_since_epoch());
+  return SystemTime(std::clamp(std::chrono::seconds(seconds), std::chrono::seconds(0), kLast));
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ Result<bssl::UniquePtr<EVP_PKEY>> parse_key(std::string_view pem);
 std::string to_pem(X509& certificate);
 std::string to_pem(EVP_PKEY& key);  // PKCS#8
 
+// The times of a certificate, at most SystemTime's last (in 2262), which stands for all later ones.
 SystemTime not_before(const X509& certificate);
 SystemTime not_after(const X509& certificate);
 std::string serial_decimal(const X509& certificate);
