@@ -144,7 +144,7 @@ Cell time_left(const std::string& expiration, WallClock now) {
   if (!end) {
     return "";
   }
-  const auto left = std::chrono::duration_cast<std::chrono::seconds>(*end - now);
+  const auto left = *end - now;
   return left.count() > 0 ? Cell(short_duration(left), Tone::good) : Cell("expired", Tone::bad);
 }
 

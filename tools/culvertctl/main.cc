@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
   const char* no_color = std::getenv("NO_COLOR");  // no-color.org: set and not empty
   const Surroundings surroundings{
       .colour = ::isatty(STDOUT_FILENO) == 1 && (no_color == nullptr || *no_color == '\0'),
-      .now = std::chrono::system_clock::now()};
+      .now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())};
   const Outcome outcome = run(*invocation.options, surroundings);
   std::fwrite(outcome.out.data(), 1, outcome.out.size(), stdout);
   std::fputs(outcome.error.c_str(), stderr);

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstdint>
 
 namespace culvert::ctl {
 namespace {
@@ -47,11 +48,13 @@ std::optional<WallClock> parse_rfc3339(std::string_view text) {
 std::string short_duration(std::chrono::seconds duration) {
   struct Unit {
     char letter;
-    long seconds;
+    std::uint64_t seconds;
   };
   constexpr std::array<Unit, 4> kUnits = {{{'d', 86'400}, {'h', 3'600}, {'m', 60}, {'s', 1}}};
   const std::string sign = duration.count() < 0 ? "-" : "";
-  long rest = std::abs(duration.count());
+  // Not abs(): the least number has no counterpart above zero.
+  auto rest = static_cast<std::uint64_t>(duration.count());
+  rest = duration.count() < 0 ? -rest : rest;
   for (std::size_t i = 0; i < kUnits.size(); ++i) {
     if (rest < kUnits[i].seconds) {
       continue;

@@ -9,7 +9,8 @@
 
 namespace culvert::ctl {
 
-using WallClock = std::chrono::system_clock::time_point;
+// In seconds: certificates may say that they end in the year 9999, which nanoseconds do not reach.
+using WallClock = std::chrono::sys_seconds;
 
 // parse_rfc3339 reads "2026-01-02T03:04:05Z", fractions allowed; nullopt for anything else.
 std::optional<WallClock> parse_rfc3339(std::string_view text);

@@ -10,7 +10,7 @@ namespace culvert::ctl {
 namespace {
 
 // 1 h before the example's certificate ends.
-const WallClock kNow = std::chrono::system_clock::from_time_t(1'700'000'000 + 23 * 3600);
+const WallClock kNow = WallClock(std::chrono::seconds(1'700'000'000 + 23 * 3600));
 
 std::string shown(const char* command, const Options& options = {}) {
   const List* list = list_of(command);

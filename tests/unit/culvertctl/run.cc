@@ -46,8 +46,8 @@ class ExampleNode {
 
   Outcome run(Options options) const {
     options.run_dir = folder_;
-    return ctl::run(
-        options, {.colour = false, .now = std::chrono::system_clock::from_time_t(1'700'000'000)});
+    return ctl::run(options,
+                    {.colour = false, .now = WallClock(std::chrono::seconds(1'700'000'000))});
   }
   const std::string& folder() const { return folder_; }
 
