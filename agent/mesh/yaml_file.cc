@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "agent/mesh/yaml_documents.h"
 #include "agent/mesh/yaml_node.h"
 
 namespace culvert::mesh {
@@ -76,7 +77,7 @@ YamlFile read_yaml(std::string_view file, const std::string& text) {
   YamlFile result;
   std::vector<YAML::Node> documents;
   try {
-    documents = YAML::LoadAll(text);
+    documents = load_documents(text);
     for (const auto& document : documents) {
       read_document(file, document, result);
     }

@@ -65,6 +65,17 @@ TEST_CASE("broken YAML is one sentence with the line, and no object") {
       "; correct the YAML, until then what the file held before stays in force"));
 }
 
+TEST_CASE(
+    "text that belongs to no value is an error of its line, and no document again and again") {
+  for (const std::string text : {" ,}:v{Aba:  ,}:ver     ", "kind: Pod\n---\n}", "]"}) {
+    CAPTURE(text);
+    const auto file = read_yaml("a.yaml", text);
+    CHECK(file.broken);
+    CHECK(file.objects.count() == 0);
+    CHECK(file.problems.size() == 1);
+  }
+}
+
 TEST_CASE("no text whatever ends the process") {
   const std::vector<std::string> texts = {
       std::string("\0\1\2", 3),
