@@ -7,6 +7,7 @@
 
 #include "agent/mesh/yaml_documents.h"
 #include "agent/mesh/yaml_node.h"
+#include "ztunnel/lib/base/utf8.h"
 
 namespace culvert::mesh {
 namespace {
@@ -75,6 +76,14 @@ void read_document(std::string_view file, const YAML::Node& root, YamlFile& into
 
 YamlFile read_yaml(std::string_view file, const std::string& text) {
   YamlFile result;
+  if (!is_utf8(text)) {
+    // The parser would let the bytes through, and the texts of the mesh's protobufs must be UTF-8.
+    result.broken = true;
+    report(result, file,
+           "the text is no UTF-8; save it as UTF-8, until then what the file held before stays in "
+           "force");
+    return result;
+  }
   std::vector<YAML::Node> documents;
   try {
     documents = load_documents(text);

@@ -65,6 +65,16 @@ TEST_CASE("broken YAML is one sentence with the line, and no object") {
       "; correct the YAML, until then what the file held before stays in force"));
 }
 
+TEST_CASE("a file that is no UTF-8 is one sentence, and no object that nobody could be told of") {
+  const auto file = read_yaml("pods.yaml", pod_yaml("b\xe9ta", "10.0.0.1"));
+  CHECK(file.broken);
+  CHECK(file.objects.count() == 0);
+  REQUIRE(file.problems.size() == 1);
+  CHECK(file.problems[0].sentence ==
+        "pods.yaml: the text is no UTF-8; save it as UTF-8, until then what the file held before "
+        "stays in force");
+}
+
 TEST_CASE(
     "text that belongs to no value is an error of its line, and no document again and again") {
   for (const std::string text : {" ,}:v{Aba:  ,}:ver     ", "kind: Pod\n---\n}", "]"}) {
