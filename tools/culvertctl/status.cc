@@ -17,7 +17,7 @@ namespace {
 void append_line(std::string& out, std::string_view label, std::string_view value,
                  Tone tone = Tone::plain, bool colour = false) {
   if (!value.empty()) {
-    out += fmt::format("  {:<12} {}\n", label, paint(printable(value), tone, colour));
+    out += fmt::format("  {:<12} {}\n", printable(label), paint(printable(value), tone, colour));
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "tests/unit/culvertctl/example_dump.h"
 #include "tests/unit/culvertctl/fake_daemon.h"
+#include "tools/culvertctl/status.h"
 #include "ztunnel/admin/http_server.h"
 
 namespace culvert::ctl {
@@ -104,6 +105,16 @@ TEST_CASE("status shows the daemon that is there and fails for the one that is n
   const auto page = nlohmann::json::parse(json.out);
   CHECK(page["ztunnel"]["workers"] == 2);
   CHECK(page["agent"].contains("problem"));
+}
+
+TEST_CASE("a daemon's members can't draw on the terminal, neither by name nor by value") {
+  const StatusPage page{.ztunnel = {},
+                        .agent = {nlohmann::json{{"a\x1b[31m", "b\x1b[31m"}}, ""},
+                        .pods = {},
+                        .errors = {}};
+  const auto shown = render(page, false);
+  CHECK(shown.find('\x1b') == std::string::npos);
+  CHECK(shown.find("  a?[31m       b?[31m\n") != std::string::npos);
 }
 
 TEST_CASE("verdicts that never happened are hidden, unless asked for") {
