@@ -83,13 +83,22 @@ inline bool run_once(const Scenario& scenario, io::SimLoop& loop, std::optional<
 
 }  // namespace internal
 
+// run_seed plays `scenario` once, in the order of what is ready that `seed` gives.
+inline Report run_seed(const Scenario& scenario, std::uint64_t seed) {
+  Report report;
+  io::SimLoop loop(seed);
+  internal::run_once(scenario, loop, std::nullopt, "seed " + std::to_string(seed), report);
+  report.suspensions = loop.suspensions();
+  return report;
+}
+
 // run_to_end plays `scenario` once for each of `seeds` orders of what is ready.
 inline Report run_to_end(const Scenario& scenario, std::uint64_t seeds = 1) {
   Report report;
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {
-    io::SimLoop loop(seed);
-    internal::run_once(scenario, loop, std::nullopt, "seed " + std::to_string(seed), report);
-    report.suspensions = loop.suspensions();
+    auto one = run_seed(scenario, seed);
+    report.problems.insert(report.problems.end(), one.problems.begin(), one.problems.end());
+    report.suspensions = one.suspensions;
   }
   return report;
 }

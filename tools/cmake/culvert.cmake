@@ -64,3 +64,18 @@ function(culvert_test name)
   cmake_parse_arguments(TEST "" "" "SOURCES;LINKS" ${ARGN})
   culvert_program(${name}_test SOURCES ${TEST_SOURCES} ${PROJECT_SOURCE_DIR}/tests/support/main.cc LINKS ${TEST_LINKS})
 endfunction()
+
+# culvert_fuzz(NAME SOURCES NAME.cc … LINKS …): one libFuzzer target, bin/fuzz_NAME, in the preset `fuzz`
+# alone. `fuzz_targets` builds them all and nothing else.
+function(culvert_fuzz name)
+  if(NOT CULVERT_SANITIZE MATCHES "fuzzer-no-link")
+    return()
+  endif()
+  cmake_parse_arguments(FUZZ "" "" "SOURCES;LINKS" ${ARGN})
+  culvert_program(fuzz_${name} SOURCES ${FUZZ_SOURCES} LINKS ${FUZZ_LINKS})
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  if(NOT TARGET fuzz_targets)
+    add_custom_target(fuzz_targets)
+  endif()
+  add_dependencies(fuzz_targets fuzz_${name})
+endfunction()
