@@ -34,7 +34,6 @@ void H2Callbacks::install(nghttp2_session_callbacks& callbacks) {
   nghttp2_session_callbacks_set_on_invalid_header_callback(&callbacks, on_invalid_header);
   nghttp2_session_callbacks_set_on_frame_recv_callback(&callbacks, on_frame_recv);
   nghttp2_session_callbacks_set_on_frame_send_callback(&callbacks, on_frame_send);
-  nghttp2_session_callbacks_set_on_frame_not_send_callback(&callbacks, on_frame_not_send);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(&callbacks, on_data_chunk);
   nghttp2_session_callbacks_set_on_stream_close_callback(&callbacks, on_stream_close);
   nghttp2_session_callbacks_set_error_callback2(&callbacks, on_error);
@@ -231,18 +230,6 @@ int H2Callbacks::on_frame_send(nghttp2_session* raw, const nghttp2_frame* frame,
   } else if (nghttp2_session_get_stream_remote_close(raw, id) == 0) {
     // An answer of ours to a request that nobody here will read (431).
     nghttp2_submit_rst_stream(raw, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
-  }
-  return 0;
-}
-
-// A request that waited for its turn when the peer's GOAWAY came.
-int H2Callbacks::on_frame_not_send(nghttp2_session* session, const nghttp2_frame* frame, int,
-                                   void*) {
-  H2Stream* stream =
-      frame->hd.type == NGHTTP2_HEADERS ? stream_of(session, frame->hd.stream_id) : nullptr;
-  if (stream != nullptr && !stream->request_sent_ && !stream->failure_) {
-    stream->failure_ =
-        stream_error(Errc::unavailable, stream->id_, "the peer goes away and never saw it");
   }
   return 0;
 }

@@ -37,8 +37,6 @@ struct H2Callbacks {
                                std::size_t, const std::uint8_t*, std::size_t, std::uint8_t, void*);
   static int on_frame_recv(nghttp2_session* session, const nghttp2_frame* frame, void* user);
   static int on_frame_send(nghttp2_session* session, const nghttp2_frame* frame, void* user);
-  static int on_frame_not_send(nghttp2_session* session, const nghttp2_frame* frame, int error,
-                               void* user);
   static int on_data_chunk(nghttp2_session* session, std::uint8_t, std::int32_t id,
                            const std::uint8_t* bytes, std::size_t size, void*);
   static int on_stream_close(nghttp2_session*, std::int32_t id, std::uint32_t code, void* user);
