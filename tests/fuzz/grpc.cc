@@ -63,7 +63,7 @@ io::Task<> request(Pair& pair, const Input& input, Call& seen) {
   auto stream = co_await pair.client->open(
       {{":method", "POST"}, {":scheme", "http"}, {":path", "/a.B/C"}, {":authority", "localhost"}});
   io::Scope sender(pair.loop);
-  sender.spawn(send_all(*stream, as_bytes(input.body), input.pieces, true));
+  sender.spawn(send_all(pair.loop, *stream, as_bytes(input.body), input.pieces, true));
   {
     GrpcCall call(co_await pair.server->accept(), H2Role::server, kMessageBytesMax);
     co_await receive(call, seen);
@@ -75,7 +75,7 @@ io::Task<> request(Pair& pair, const Input& input, Call& seen) {
 io::Task<> answer(Pair& pair, const Input& input) {
   auto stream = co_await pair.server->accept();
   co_await stream->respond(200, {{"content-type", "application/grpc"}});
-  co_await send_all(*stream, as_bytes(input.body), input.pieces, false);
+  co_await send_all(pair.loop, *stream, as_bytes(input.body), input.pieces, false);
   (void)co_await io::as_result(stream->finish({{"grpc-status", input.status}}));
 }
 

@@ -49,9 +49,11 @@ class Pieces {
   std::size_t choice_;
 };
 
-// send_all writes `bytes` in pieces and, if asked to, ends the direction. A peer that ended the
+// send_all writes `bytes` in pieces and, if asked to, ends the direction. With an odd `choice` each
+// piece waits until everybody has done what they could with those before. A peer that ended the
 // connection is no failure.
-inline io::Task<> send_all(net::Stream& to, Bytes bytes, std::uint8_t choice, bool end) {
+inline io::Task<> send_all(io::Loop& loop, net::Stream& to, Bytes bytes, std::uint8_t choice,
+                           bool end) {
   Pieces pieces(choice);
   while (!bytes.empty()) {
     const auto piece = bytes.first(pieces.next(bytes.size()));
@@ -59,6 +61,9 @@ inline io::Task<> send_all(net::Stream& to, Bytes bytes, std::uint8_t choice, bo
       co_return;
     }
     bytes = bytes.subspan(piece.size());
+    if (choice % 2 != 0) {
+      co_await loop.sleep(std::chrono::nanoseconds(1));
+    }
   }
   if (end) {
     (void)co_await io::as_result(to.shutdown_write());

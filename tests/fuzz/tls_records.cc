@@ -57,7 +57,7 @@ io::Task<> refuse(io::Loop& loop, bool as_client, bool ends, std::uint8_t pieces
   auto& peer = *ends_of[1];
   io::Scope scope(loop, io::Scope::OnFailure::ignore);
   std::string answer;
-  scope.spawn(send_all(peer, bytes, pieces, ends));
+  scope.spawn(send_all(loop, peer, bytes, pieces, ends));
   scope.spawn(collect(peer, answer));
   {
     const auto opened = co_await io::as_result(shake(loop, std::move(ends_of[0]), as_client));
