@@ -46,6 +46,10 @@ FAULTS = {
         ({"agent/README.md": "get it at https://mirror.somewhere.net/x\n"}, "is not among those"),
     "no licence line":
         ({"agent/bad.h": "#pragma once\n"}, "SPDX"),
+    "an adversary whose test is gone":
+        ({"tests/README.md": '## Adversaries\n| a flood | `unit/http/floods` "a flood ends" | GOAWAY |\n'}, "no test in"),
+    "an adversary without a test":
+        ({"tests/README.md": "## Adversaries\n| a flood | none yet | GOAWAY |\n"}, "names no test"),
     "a source nobody builds":
         ({"ztunnel/lib/base/dead.cc": _SPDX}, "never built"),
 }
