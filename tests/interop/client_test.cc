@@ -44,7 +44,7 @@ TEST_CASE("Envoy reaches a pod, and every byte of 64 streams on one tunnel is ri
   const auto answer = answer_of(both.gateway.curl(http_url()));
   CHECK(answer.value("server", "") == "server");
   CHECK(answer.value("peer", "") == both.gateway.ip4());
-  check_streams(exchange(both.gateway, kLoopback, kEcho, 1, 50'000'000), 1);
+  check_streams(exchange(both.gateway, kLoopback, kEcho, 1, 20'000'000), 1);
   const long before = both.envoy.stat("cluster.hbone.upstream_rq_total");
   check_streams(exchange(both.gateway, kLoopback, kEcho, 64, 500'000), 64);
   INFO(both.envoy.stats("cluster.hbone"));

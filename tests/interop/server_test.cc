@@ -37,7 +37,7 @@ TEST_CASE("a pod is reached in Envoy's tunnel, and every byte of 64 streams is r
   EnvoyServer both("envoy is the server");
   const auto answer = answer_of(both.client.curl(both.remote.url()));
   CHECK(answer.value("server", "") == "remote");
-  check_streams(exchange(both.client, both.remote.ip4(), kEchoPort, 1, 50'000'000), 1);
+  check_streams(exchange(both.client, both.remote.ip4(), kEchoPort, 1, 20'000'000), 1);
   check_streams(exchange(both.client, both.remote.ip4(), kEchoPort, 64, 500'000), 64);
   INFO(both.envoy.stats("http.hbone"));
   CHECK(both.tunnels() <= kWorkers);
