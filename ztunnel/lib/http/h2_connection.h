@@ -17,7 +17,8 @@ namespace culvert::http {
 enum class H2Role : std::uint8_t { client, server };
 
 struct H2Options {
-  std::uint32_t streams_max = kStreamsMax;  // that the peer may have open
+  std::uint32_t streams_max = kStreamsMax;                    // that the peer may have open
+  std::uint64_t resets_per_second_max = kResetsPerSecondMax;  // by the peer, after the burst
   io::Duration ping_interval = kPingInterval;
   io::Duration ping_timeout = kPingTimeout;
   io::Duration settings_timeout = kSettingsTimeout;

@@ -21,7 +21,7 @@ struct CallbacksDeleter {
   }
 };
 
-std::unique_ptr<nghttp2_option, OptionDeleter> make_options() {
+std::unique_ptr<nghttp2_option, OptionDeleter> make_options(const H2Options& options) {
   nghttp2_option* option = nullptr;
   CULVERT_ASSERT(nghttp2_option_new(&option) == 0);
   nghttp2_option_set_no_auto_window_update(option, 1);  // we say when bytes were taken
@@ -29,7 +29,7 @@ std::unique_ptr<nghttp2_option, OptionDeleter> make_options() {
   nghttp2_option_set_peer_max_concurrent_streams(option, kStreamsBeforeSettings);
   nghttp2_option_set_max_outbound_ack(option, kWaitingAcksMax);
   nghttp2_option_set_max_settings(option, kSettingsPerFrameMax);
-  nghttp2_option_set_stream_reset_rate_limit(option, kResetBurstMax, kResetsPerSecondMax);
+  nghttp2_option_set_stream_reset_rate_limit(option, kResetBurstMax, options.resets_per_second_max);
   nghttp2_option_set_max_send_header_block_length(option, kHeaderListBytesMax);
   return std::unique_ptr<nghttp2_option, OptionDeleter>(option);
 }
@@ -65,7 +65,7 @@ H2Session::H2Session(H2Role role, const H2Options& options) : role_(role) {
   CULVERT_ASSERT(nghttp2_session_callbacks_new(&raw) == 0);
   const std::unique_ptr<nghttp2_session_callbacks, CallbacksDeleter> callbacks(raw);
   H2Callbacks::install(*callbacks);
-  const auto option = make_options();
+  const auto option = make_options(options);
   const auto make =
       role == H2Role::client ? nghttp2_session_client_new2 : nghttp2_session_server_new2;
   CULVERT_ASSERT(make(&session_, callbacks.get(), this, option.get()) == 0);
