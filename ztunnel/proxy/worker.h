@@ -4,7 +4,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -12,7 +11,7 @@
 
 #include "ztunnel/lib/io/loop.h"
 #include "ztunnel/proxy/kernel_network.h"
-#include "ztunnel/proxy/pod_proxy.h"
+#include "ztunnel/proxy/share.h"
 
 namespace culvert::proxy {
 
@@ -40,23 +39,12 @@ class Worker {
 
  private:
   void run();
-  io::Task<> flush_metrics();
-  io::Task<> retire(std::unique_ptr<PodProxy> pod);
   io::Task<> live();
-  io::Task<> drain_pods();
 
   std::unique_ptr<io::Loop> loop_;
   KernelNetwork network_;
-  MeshView mesh_;
-  Tracker tracker_;
-  Rng rng_;
-  obs::RateLimitedLog offences_;
-  Context context_;
-  std::uint64_t policy_generation_ = 0;
-  std::map<std::string, std::unique_ptr<PodProxy>> pods_;  // by uid
-  io::Duration drain_limit_{};
+  Share share_;
   std::function<void()> drained_;
-  io::Scope scope_;
   std::thread thread_;
 };
 
