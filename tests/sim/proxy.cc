@@ -135,6 +135,20 @@ io::Task<> drained(World& world) {
   co_await read_all(*application);
 }
 
+// A drain, or a pod that goes, cancels a handshake; the peer has done nothing wrong.
+io::Task<> handshake_cancelled(World& world) {
+  io::Scope tunnels(world.client.context.loop);
+  auto peer = net::make_pipe(world.client.context.loop);
+  tunnels.spawn(proxy::serve_tunnel(world.server.context, pod("server"),
+                                    {std::move(peer[1]), kClient, kTunnel}));
+  co_await world.client.context.loop.sleep(std::chrono::seconds(1));
+  tunnels.cancel();
+  (void)co_await as_result(tunnels.join());
+  if (world.server.metrics.expose("").body.contains("istio_tcp_connections_failed_total{")) {
+    co_await fail(Errc::protocol, "the cancelled handshake was counted as a failure of the peer");
+  }
+}
+
 void check(const Report& report) {
   for (const auto& problem : report.problems) {
     CHECK_MESSAGE(false, problem);
@@ -167,6 +181,10 @@ TEST_CASE("a denied connection is cut before a byte of it reaches the applicatio
 TEST_CASE("a policy that comes later cuts the open connection and delivers nothing more") {
   check(run_to_end(in_world(denied_meanwhile), kSeeds / 10));
   check(cancel_everywhere(in_world(denied_meanwhile)));
+}
+
+TEST_CASE("a handshake that we cancelled ourselves is no offence of the peer") {
+  check(run_to_end(in_world(handshake_cancelled)));
 }
 
 TEST_CASE("a drain lets the open connection end in its own time") {

@@ -99,6 +99,9 @@ io::Task<> serve_tunnel(Context& context, PodPtr pod, Accepted accepted) {
     co_return co_await tls::accept_tls(shared.loop, std::move(transport), identity);
   };
   auto tls = co_await as_result(handshake(context, pod, std::move(accepted.stream)));
+  if (!tls && tls.error().code == Errc::cancelled) {
+    co_return;  // the pod or the process is going; nobody was refused
+  }
   if (!tls) {
     const auto error =
         prefixed(fmt::format("handshake of {}", to_string(accepted.peer)), std::move(tls).error());
