@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ztunnel/proxy/share.h"
 
+#include <utility>
+
 #include "ztunnel/proxy/limits.h"
 
 namespace culvert::proxy {
@@ -79,10 +81,11 @@ io::Task<> Share::drain_pods() {
   while (tracker_.size() > 0 && loop_.now() < deadline) {
     co_await loop_.sleep(kDrainCheck);
   }
-  for (auto& [uid, pod] : pods_) {
+  // Taken from where remove_pod() looks: a pod that goes meanwhile is being stopped already.
+  const auto going = std::exchange(pods_, {});
+  for (const auto& [uid, pod] : going) {
     co_await pod->stop();
   }
-  pods_.clear();
 }
 
 io::Task<> Share::flush_metrics() {
