@@ -12,7 +12,8 @@
 
 namespace culvert::tls {
 
-// parse_csr reads a request and verifies that its own key signed it. Fails with `tls`.
+// parse_csr reads a request and verifies that its own key signed it, and that it is no weak one.
+// Fails with `tls`.
 Result<bssl::UniquePtr<X509_REQ>> parse_csr(std::string_view pem);
 
 // san_extension is a critical subjectAltName of URIs.

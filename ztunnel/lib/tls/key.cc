@@ -12,6 +12,13 @@
 #include "ztunnel/lib/tls/x509.h"
 
 namespace culvert::tls {
+namespace {
+
+// 128 bits of security, and RSA's usual least (NIST SP 800-57).
+constexpr int kEcBitsMin = 250;  // Ed25519 counts 253
+constexpr int kRsaBitsMin = 2048;
+
+}  // namespace
 
 Result<std::string> generate_key() {
   clear_errors();
@@ -55,6 +62,11 @@ Result<bssl::UniquePtr<X509_REQ>> parse_csr(std::string_view pem) {
   const bssl::UniquePtr<EVP_PKEY> key(X509_REQ_get_pubkey(request.get()));
   if (key == nullptr || X509_REQ_verify(request.get(), key.get()) != 1) {
     return fail(take_error(Errc::tls, "the certificate request is not signed by its own key"));
+  }
+  const int least = EVP_PKEY_id(key.get()) == EVP_PKEY_RSA ? kRsaBitsMin : kEcBitsMin;
+  if (const int bits = EVP_PKEY_bits(key.get()); bits < least) {
+    return fail(Errc::tls, "the certificate request's key has " + std::to_string(bits) +
+                               " bits, the least is " + std::to_string(least));
   }
   return request;
 }
