@@ -132,12 +132,15 @@ io::Task<> ZdsServer::retry_refused(ConnectionPtr connection) {
     }
     co_await take_turn(connection);
     const Turn turn(connection);
-    const auto before = std::exchange(connection->refused, {});
+    const auto before = connection->refused;  // those that stay refused are not told of again
+    std::set<std::string> there;
     for (auto& pod : hooks_.snapshot()) {
+      there.insert(pod.add.uid);
       if (before.contains(pod.add.uid)) {
         co_await offer(connection, std::move(pod));
       }
     }
+    std::erase_if(connection->refused, [&](const auto& uid) { return !there.contains(uid); });
   }
 }
 
