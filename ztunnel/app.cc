@@ -67,7 +67,7 @@ class App {
         feed_(*loop_, workers_, certificates_, metrics_, config.trust_domain),
         xds_(*loop_, rng_, dial_unix(*loop_, config.xds_address), {.node_name = config.node},
              feed_.xds_callbacks()),
-        zds_(*loop_, config.zds_socket, feed_),
+        zds_(*loop_, config.zds_socket, feed_, [this] { obs::zds_sessions_lost(metrics_).add(); }),
         live_{config_,
               *loop_,
               std::move(io_fallback),

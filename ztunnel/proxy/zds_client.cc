@@ -35,6 +35,9 @@ io::Task<> ZdsClient::run() {
     if (!ended && ended.error().code == Errc::cancelled) {
       co_await fail(ended.error());
     }
+    if (was_connected) {
+      on_lost_();
+    }
     if (!ended && (was_connected || backoff >= kLogFrom)) {
       log.log(loop_.now(), was_connected ? "lost" : "absent",
               "no session with the agent; pods are served as they are", {{"error", ended.error()}});

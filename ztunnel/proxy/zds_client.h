@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -57,8 +58,14 @@ class ZdsClient {
 
   enum class State : std::uint8_t { disconnected, connected, synced };
 
-  ZdsClient(io::Loop& loop, std::string socket_path, PodKeeper& keeper)
-      : loop_(loop), socket_path_(std::move(socket_path)), keeper_(keeper) {}
+  // `on_lost` is told of each session that ended. For metrics.
+  ZdsClient(
+      io::Loop& loop, std::string socket_path, PodKeeper& keeper,
+      std::function<void()> on_lost = [] {})
+      : loop_(loop),
+        socket_path_(std::move(socket_path)),
+        keeper_(keeper),
+        on_lost_(std::move(on_lost)) {}
 
   // run connects, serves the session and connects again; ends only by cancellation.
   io::Task<> run();
@@ -74,6 +81,7 @@ class ZdsClient {
   io::Loop& loop_;
   std::string socket_path_;
   PodKeeper& keeper_;
+  std::function<void()> on_lost_;
   State state_ = State::disconnected;
   io::TimePoint synced_at_{};
   std::set<std::string> mentioned_;  // in this session, until its snapshot is complete

@@ -221,6 +221,11 @@ Counter& certificate_failures(Metrics& metrics) {
                          "Requests to the CA that brought no certificate");
 }
 
+Counter& zds_sessions_lost(Metrics& metrics) {
+  return metrics.counter("culvert_zds_sessions_lost_total",
+                         "Sessions with the node's agent that ended");
+}
+
 PodMetrics pod_metrics(Metrics& metrics) {
   return {metrics.gauge("workload_manager_active_proxy_count", "Pods served now"),
           metrics.gauge("workload_manager_pending_proxy_count", "Pods not served yet"),

@@ -96,6 +96,8 @@ Counter& xds_message_bytes(Metrics& metrics, std::string_view type_url);
 Counter& xds_refusals(Metrics& metrics, std::string_view type_url);
 // Ours: requests to the CA that brought no certificate.
 Counter& certificate_failures(Metrics& metrics);
+// Ours: sessions with the agent that ended, whoever's fault it was.
+Counter& zds_sessions_lost(Metrics& metrics);
 
 // The series of what Istio calls the workload manager: the pods that this daemon serves.
 struct PodMetrics {
