@@ -354,7 +354,11 @@ Status Agent::status() const {
           .problems = problems().size(),
           .xds_clients = xds_.client_count(),
           .ztunnels = std::move(ztunnels),
-          .pods = enrolment_.pods().size()};
+          .pods = enrolment_.pods().size(),
+          .offences = {{"zds", sockets_->zds.offences()},
+                       {"xds", sockets_->xds.offences() + xds_.offences()},
+                       {"ca", sockets_->ca.offences() + ca_.refusals()},
+                       {"enrol", sockets_->enrol.offences() + enrol_socket_.refusals()}}};
 }
 
 Result<Fd> block_signals() {

@@ -5,13 +5,9 @@
 
 #include <filesystem>
 
-#include "ztunnel/lib/obs/log.h"
-
 namespace culvert::agent {
 
 namespace {
-
-constexpr std::string_view kScope = "agent::socket";
 
 // A failing accept (out of descriptors) fails again at once: 100 ms give others time to close some.
 constexpr io::Duration kAcceptPause = std::chrono::milliseconds(100);
@@ -45,32 +41,36 @@ io::Task<> RootSocket::accept_all(io::Loop& loop, Attendant& attendant, io::Scop
       if (connection.error().code == Errc::cancelled) {
         co_await fail(connection.error());
       }
-      obs::log(obs::Level::error, kScope, "accept failed",
-               {{"socket", path_}, {"error", connection.error()}});
+      warnings_.log(loop.now(), "accept", "accept failed",
+                    {{"socket", path_}, {"error", connection.error()}});
       co_await loop.sleep(kAcceptPause);
       continue;
     }
     if (connections.size() >= kConnectionsMax) {
-      obs::log(obs::Level::warn, kScope, "connection refused: too many at a time",
-               {{"socket", path_}, {"limit", kConnectionsMax}});
+      ++offences_;
+      warnings_.log(loop.now(), "full", "connection refused: too many at a time",
+                    {{"socket", path_}, {"limit", kConnectionsMax}});
       continue;
     }
-    connections.spawn(attend_one(attendant, std::move(*connection)));
+    connections.spawn(attend_one(loop, attendant, std::move(*connection)));
   }
 }
 
-io::Task<> RootSocket::attend_one(Attendant& attendant, Fd connection) {
+io::Task<> RootSocket::attend_one(io::Loop& loop, Attendant& attendant, Fd connection) {
   const auto peer = co_await net::peer_credentials(connection.get());
   if (peer.uid != 0) {
-    obs::log(obs::Level::warn, kScope, "connection refused: only root may use this socket",
-             {{"socket", path_}, {"uid", peer.uid}, {"pid", peer.pid}});
+    ++offences_;
+    warnings_.log(loop.now(), "not root", "connection refused: only root may use this socket",
+                  {{"socket", path_}, {"uid", peer.uid}, {"pid", peer.pid}});
     co_return;
   }
   auto served = co_await as_result(attendant.attend(std::move(connection), peer));
   if (!served && served.error().code != Errc::cancelled) {
     // Clients that go away, also in the middle of a stream, are everyday life.
     const bool left = served.error().code == Errc::closed;
-    obs::log(left ? obs::Level::info : obs::Level::warn, kScope, "connection ended",
+    offences_ += left ? 0 : 1;
+    (left ? endings_ : warnings_)
+        .log(loop.now(), "ended", "connection ended",
              {{"socket", path_}, {"pid", peer.pid}, {"error", served.error()}});
   }
 }

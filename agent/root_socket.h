@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "ztunnel/lib/base/fd.h"
@@ -10,6 +11,7 @@
 #include "ztunnel/lib/io/loop.h"
 #include "ztunnel/lib/io/task.h"
 #include "ztunnel/lib/net/unix.h"
+#include "ztunnel/lib/obs/log.h"
 
 namespace culvert::agent {
 
@@ -35,15 +37,21 @@ class RootSocket {
   io::Task<> serve(io::Loop& loop, Attendant& attendant);
 
   const std::string& path() const { return path_; }
+  // offences counts connections that were refused, and those that broke what is spoken.
+  std::uint64_t offences() const { return offences_; }
 
  private:
   RootSocket(std::string path, Fd listener)
       : path_(std::move(path)), listener_(std::move(listener)) {}
   io::Task<> accept_all(io::Loop& loop, Attendant& attendant, io::Scope& connections);
-  io::Task<> attend_one(Attendant& attendant, Fd connection);
+  io::Task<> attend_one(io::Loop& loop, Attendant& attendant, Fd connection);
 
   std::string path_;
   Fd listener_;
+  std::uint64_t offences_ = 0;
+  // Peers decide how often each of these happens.
+  obs::RateLimitedLog warnings_{{.level = obs::Level::warn, .scope = "agent::socket"}};
+  obs::RateLimitedLog endings_{{.level = obs::Level::info, .scope = "agent::socket"}};
 };
 
 }  // namespace culvert::agent

@@ -32,7 +32,8 @@ std::string to_json(const Status& status) {
                               {"errors", status.problems},
                               {"xdsClients", status.xds_clients},
                               {"ztunnels", status.ztunnels},
-                              {"pods", status.pods}});
+                              {"pods", status.pods},
+                              {"offences", status.offences}});
 }
 
 std::string to_json(const std::vector<enrol::PodView>& pods) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,8 @@ struct Status {
   std::size_t xds_clients = 0;
   std::vector<std::string> ztunnels;  // "pid 17, synced"
   std::size_t pods = 0;
+  // Socket → connections and requests that were refused or broke its protocol, NACKs among them.
+  std::map<std::string, std::uint64_t> offences;
 };
 
 std::string to_json(const Status& status);

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ztunnel/lib/obs/log.h"
+#include "ztunnel/lib/io/timeout.h"
 
 namespace culvert::enrol {
 
@@ -13,15 +13,15 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kScope = "enrol::socket";
-
 Result<std::string> text_field(const json& object, const char* key);
 
 }  // namespace
 
 io::Task<> EnrolSocket::attend(Fd connection, net::PeerCredentials) {
   for (;;) {
-    auto message = co_await net::receive_message(loop_, connection.get(), kEnrolRequestBytesMax);
+    auto message = co_await io::with_timeout(
+        loop_, patience_, "wait for a request",
+        net::receive_message(loop_, connection.get(), kEnrolRequestBytesMax));
     if (!message) {
       co_return;
     }
@@ -30,10 +30,12 @@ io::Task<> EnrolSocket::attend(Fd connection, net::PeerCredentials) {
       co_await fail(done.error());
     }
     if (!done) {
-      obs::log(obs::Level::warn, kScope, "request failed", {{"error", done.error()}});
+      ++refusals_;
+      log_.log(loop_.now(), "failed", "request failed", {{"error", done.error()}});
     }
     const std::string reply = enrol_reply(done);
-    co_await net::send_message(loop_, connection.get(), as_bytes(reply));
+    co_await io::with_timeout(loop_, patience_, "the answer to be taken",
+                              net::send_message(loop_, connection.get(), as_bytes(reply)));
   }
 }
 

@@ -12,11 +12,15 @@
 #include "agent/enrol/enrolment.h"
 #include "agent/root_socket.h"
 #include "ztunnel/lib/io/loop.h"
+#include "ztunnel/lib/obs/log.h"
 
 namespace culvert::enrol {
 
 // 4 KiB: a uid, a namespace and a name have at most 253 bytes each.
 inline constexpr std::size_t kEnrolRequestBytesMax = 4096;
+// 30 s: a connection that asks nothing for so long, or does not take its answer, gives its place
+// back. Plugins ask at once.
+inline constexpr io::Duration kEnrolPatience = std::chrono::seconds(30);
 
 struct EnrolOrder {
   enum class Op : std::uint8_t { add, del };
@@ -31,16 +35,23 @@ std::string enrol_reply(const Result<>& outcome);
 
 class EnrolSocket final : public agent::Attendant {
  public:
-  EnrolSocket(io::Loop& loop, Enrolment& enrolment) : loop_(loop), enrolment_(enrolment) {}
+  EnrolSocket(io::Loop& loop, Enrolment& enrolment, io::Duration patience = kEnrolPatience)
+      : loop_(loop), enrolment_(enrolment), patience_(patience) {}
 
   // attend answers the requests of one connection, one after the other.
   io::Task<> attend(Fd connection, net::PeerCredentials peer) override;
+
+  // refusals counts requests that failed, for whatever reason.
+  std::uint64_t refusals() const { return refusals_; }
 
  private:
   io::Task<> carry_out(net::Message message);
 
   io::Loop& loop_;
   Enrolment& enrolment_;
+  io::Duration patience_;
+  std::uint64_t refusals_ = 0;
+  obs::RateLimitedLog log_{{.level = obs::Level::warn, .scope = "enrol::socket"}};
 };
 
 }  // namespace culvert::enrol

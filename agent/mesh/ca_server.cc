@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "ztunnel/lib/control/proto/ca.pb.h"
+#include "ztunnel/lib/io/timeout.h"
 #include "ztunnel/lib/net/socket_stream.h"
-#include "ztunnel/lib/obs/log.h"
 #include "ztunnel/lib/tls/key.h"
 
 namespace culvert::mesh {
@@ -20,6 +20,8 @@ constexpr const char* kCreateCertificate =
 constexpr const char* kImpersonated = "ImpersonatedIdentity";
 // 64 KiB a request: a CSR has under 1 KiB.
 constexpr std::size_t kRequestBytesMax = 64 * 1024;
+// 10 s for the whole request: ztunnel waits 8 s for the whole answer.
+constexpr io::Duration kRequestWithin = std::chrono::seconds(10);
 
 // Both say whom the certificate is for; they must agree.
 Result<> check_impersonated(const istio::v1::auth::IstioCertificateRequest& request,
@@ -43,16 +45,24 @@ io::Task<> CaServer::attend(Fd connection, net::PeerCredentials) {
 }
 
 io::Task<> CaServer::create_certificate(http::GrpcCall& call) {
-  auto message = co_await call.receive();
-  if (!message) {
-    co_await fail(Errc::protocol, "CA: the call has no request");
-    co_return;
-  }
-  auto response = answer(*message);
-  if (!response) {
-    obs::log(obs::Level::warn, kScope, "certificate refused", {{"error", response.error()}});
+  auto response = co_await as_result(signed_answer(call));
+  // A client that leaves, or waits no longer, has not been refused anything.
+  const bool left = !response && (response.error().code == Errc::cancelled ||
+                                  response.error().code == Errc::closed);
+  if (!response && !left) {
+    ++refusals_;
+    log_.log(loop_.now(), "refused", "certificate refused", {{"error", response.error()}});
   }
   co_await call.send(co_await std::move(response));
+}
+
+io::Task<std::string> CaServer::signed_answer(http::GrpcCall& call) {
+  const auto message =
+      co_await io::with_timeout(loop_, kRequestWithin, "CA: the request", call.receive());
+  if (!message) {
+    co_await fail(Errc::protocol, "CA: the call has no request");
+  }
+  co_return co_await answer(message.value_or(""));
 }
 
 Result<std::string> CaServer::answer(const std::string& message) const {
@@ -60,18 +70,21 @@ Result<std::string> CaServer::answer(const std::string& message) const {
   if (!request.ParseFromString(message)) {
     return fail(Errc::protocol, "CA: the request is no IstioCertificateRequest");
   }
-  TRY(const auto id, tls::csr_identity(request.csr()));
-  TRY_VOID(check_impersonated(request, id));
-  if (!allowed_(id)) {
+  const auto id = tls::csr_identity(request.csr());
+  if (!id) {  // the request's fault: UNAVAILABLE, which `tls` would be, asks for another try
+    return fail(Errc::protocol, fmt::format("CA: {}", to_string(id.error())));
+  }
+  TRY_VOID(check_impersonated(request, *id));
+  if (!allowed_(*id)) {
     return fail(Errc::denied, fmt::format("CA: no ambient pod of this node has the identity {}: "
                                           "certificates are given for its own pods only",
-                                          to_string(id)));
+                                          to_string(*id)));
   }
-  TRY(auto leaf, authority_.sign(request.csr(), id, clock_(), lifetime_of(request)));
+  TRY(auto leaf, authority_.sign(request.csr(), *id, clock_(), lifetime_of(request)));
   istio::v1::auth::IstioCertificateResponse response;
   response.add_cert_chain(std::move(leaf));
   response.add_cert_chain(authority_.root_pem());
-  obs::log(obs::Level::info, kScope, "certificate issued", {{"identity", to_string(id)}});
+  obs::log(obs::Level::info, kScope, "certificate issued", {{"identity", to_string(*id)}});
   return response.SerializeAsString();
 }
 

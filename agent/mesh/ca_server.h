@@ -9,6 +9,7 @@
 #include "agent/root_socket.h"
 #include "ztunnel/lib/base/identity.h"
 #include "ztunnel/lib/http/grpc.h"
+#include "ztunnel/lib/obs/log.h"
 #include "ztunnel/lib/tls/authority.h"
 
 namespace istio::v1::auth {
@@ -29,8 +30,12 @@ class CaServer final : public agent::Attendant {
 
   io::Task<> attend(Fd connection, net::PeerCredentials peer) override;
 
+  // refusals counts requests that brought no certificate.
+  std::uint64_t refusals() const { return refusals_; }
+
  private:
   io::Task<> create_certificate(http::GrpcCall& call);
+  io::Task<std::string> signed_answer(http::GrpcCall& call);
   Result<std::string> answer(const std::string& message) const;
   std::chrono::seconds lifetime_of(const istio::v1::auth::IstioCertificateRequest& request) const;
 
@@ -40,6 +45,8 @@ class CaServer final : public agent::Attendant {
   Clock clock_;
   std::chrono::seconds lifetime_max_;
   http::GrpcServer grpc_;
+  std::uint64_t refusals_ = 0;
+  obs::RateLimitedLog log_{{.level = obs::Level::warn, .scope = "mesh::ca"}};
 };
 
 }  // namespace culvert::mesh

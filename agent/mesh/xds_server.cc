@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "ztunnel/lib/net/socket_stream.h"
-#include "ztunnel/lib/obs/log.h"
 
 namespace culvert::mesh {
 
@@ -31,6 +33,18 @@ io::Task<> XdsServer::attend(Fd connection, net::PeerCredentials) {
 }
 
 io::Task<> XdsServer::stream(http::GrpcCall& call) {
+  auto ended = co_await as_result(serve_stream(call));
+  if (!ended && ended.error().code != Errc::cancelled && ended.error().code != Errc::closed) {
+    ++offences_;
+    log_.log(loop_.now(), "broken", "stream ended", {{"error", ended.error()}});
+  }
+  co_await std::move(ended);
+}
+
+io::Task<> XdsServer::serve_stream(http::GrpcCall& call) {
+  if (sessions_.size() >= kStreamsMax) {
+    co_await fail(Errc::limit, fmt::format("xDS: {} streams are served already", kStreamsMax));
+  }
   const auto session = sessions_.emplace(sessions_.end());
   io::Scope scope(loop_);
   scope.spawn(write_responses(call, *session));
@@ -38,7 +52,7 @@ io::Task<> XdsServer::stream(http::GrpcCall& call) {
   scope.cancel();
   auto written = co_await as_result(scope.join());
   obs::log(obs::Level::info, kScope, "client has gone", {{"node", session->node_id()}});
-  sessions_.erase(session);
+  forget(session);
   if (ended && !written && written.error().code != Errc::cancelled) {
     ended = std::move(written);
   }
@@ -46,6 +60,7 @@ io::Task<> XdsServer::stream(http::GrpcCall& call) {
 }
 
 io::Task<> XdsServer::read_requests(http::GrpcCall& call, XdsSession& session) {
+  bool is_new = true;
   for (;;) {
     auto message = co_await call.receive();
     if (!message) {
@@ -55,9 +70,8 @@ io::Task<> XdsServer::read_requests(http::GrpcCall& call, XdsSession& session) {
     if (!request.ParseFromString(*message)) {
       co_await fail(Errc::protocol, "xDS: the request is no DeltaDiscoveryRequest");
     }
-    const bool is_new = session.node_id().empty();
     const auto nack = co_await session.take(request);
-    if (is_new) {
+    if (std::exchange(is_new, false)) {
       obs::log(obs::Level::info, kScope, "client connected", {{"node", session.node_id()}});
     }
     if (!request.response_nonce().empty()) {
@@ -92,11 +106,21 @@ void XdsServer::note(const XdsSession& session, const std::string& type_url,
     nacks_.erase(key);
     return;
   }
+  ++offences_;
   std::string& reason = nacks_[key];
-  if (reason != nack->reason) {
-    reason = nack->reason;
-    obs::log(obs::Level::error, kScope, "client refused resources",
+  if (const std::string said = nack->reason.substr(0, kReasonBytesMax); reason != said) {
+    reason = said;
+    log_.log(loop_.now(), "refused", "client refused resources",
              {{"node", session.node_id()}, {"type", type_url}, {"reason", reason}});
+  }
+}
+
+// What a client refused is of interest for as long as it is there.
+void XdsServer::forget(std::list<XdsSession>::iterator session) {
+  const std::string node = session->node_id();
+  sessions_.erase(session);
+  if (std::ranges::find(sessions_, node, &XdsSession::node_id) == sessions_.end()) {
+    std::erase_if(nacks_, [&](const auto& nack) { return nack.first.first == node; });
   }
 }
 

@@ -15,7 +15,7 @@ XdsSession::XdsSession()
 
 Result<std::optional<Nack>> XdsSession::take(const DeltaRequest& request) {
   if (node_id_.empty() && request.has_node()) {
-    node_id_ = request.node().id();
+    node_id_ = request.node().id().substr(0, kNodeIdBytesMax);
   }
   const auto type = std::ranges::find_if(
       types_, [&](const Type& known) { return known.url == request.type_url(); });

@@ -27,6 +27,9 @@ struct Nack {
 
 class XdsSession {
  public:
+  // 512 bytes: Istio's ids are a type, an address, a pod's name and a domain.
+  static constexpr std::size_t kNodeIdBytesMax = 512;
+
   XdsSession();
 
   // take reads a request: the first of a type subscribes to all of it, with what the client has
