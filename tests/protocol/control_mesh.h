@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/protocol/framed.h"
 #include "tests/protocol/log_lines.h"
 #include "ztunnel/lib/control/proto/authorization.pb.h"
 #include "ztunnel/lib/control/proto/discovery.pb.h"
@@ -78,17 +79,6 @@ inline DeltaDiscoveryResponse pods(std::initializer_list<const char*> names) {
     put(response, uid(name), pod(name).SerializeAsString());
   }
   return response;
-}
-
-// framed puts gRPC's prefix before a message; `claimed` and `compressed` can lie.
-inline std::string framed(const std::string& message, std::optional<std::uint32_t> claimed = {},
-                          bool compressed = false) {
-  const auto size = claimed.value_or(static_cast<std::uint32_t>(message.size()));
-  std::string bytes;
-  for (const std::uint32_t byte : {compressed ? 1U : 0U, size >> 24, size >> 16, size >> 8, size}) {
-    bytes += static_cast<char>(byte & 0xff);
-  }
-  return bytes + message;
 }
 
 // One stream to the node, as the control plane's script sees it.
