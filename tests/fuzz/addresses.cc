@@ -7,17 +7,39 @@
 #include <map>
 #include <set>
 
-#include "tests/fuzz/pushes.h"
 #include "ztunnel/lib/base/assert.h"
+#include "ztunnel/lib/control/proto/discovery.pb.h"
 #include "ztunnel/lib/policy/authorize.h"
 #include "ztunnel/lib/policy/decode.h"
 #include "ztunnel/lib/policy/inbound.h"
 #include "ztunnel/lib/policy/route.h"
+#include "ztunnel/lib/policy/store.h"
 
 namespace culvert::fuzz {
 namespace {
 
 using namespace policy;
+using Response = envoy::service::discovery::v3::DeltaDiscoveryResponse;
+
+// A push borrows from the response that it was made of.
+struct Push {
+  std::vector<ResourceBytes> added;
+  std::vector<std::string> removed;
+};
+
+// split_in_two cuts a response into two pushes, so that records are replaced and removed, too: it
+// gives the first half of the resources, then the rest with the removed names.
+std::vector<Push> split_in_two(const Response& response) {
+  std::vector<Push> pushes(2);
+  for (int i = 0; i < response.resources_size(); ++i) {
+    const auto& resource = response.resources(i);
+    pushes[i < response.resources_size() / 2 ? 0 : 1].added.push_back(
+        {resource.name(), as_bytes(resource.resource().value())});
+  }
+  pushes[1].removed.assign(response.removed_resources().begin(),
+                           response.removed_resources().end());
+  return pushes;
+}
 
 // So many records of a mesh are asked for routes among each other; more would only be slow.
 constexpr std::size_t kAskedMax = 12;
