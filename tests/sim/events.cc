@@ -26,12 +26,12 @@ Plan draw_plan(Stage& stage) {
   plan.bytes = size < 4    ? 0
                : size < 30 ? stage.between(1, 1'500)
                : size < 39 ? stage.between(1'500, 20'000)
-                           : stage.between(70'000, 100'000);
+                           : stage.between(100'000, 250'000);
   plan.chunk_bytes = stage.between(std::max<std::size_t>(plan.bytes / 6, 1), plan.bytes + 1);
   if (stage.chance(30)) {
     plan.write_pause = microseconds(stage.between(0, 50'000));
   }
-  if (stage.chance(15)) {
+  if (stage.chance(plan.bytes > 20'000 ? 50 : 15)) {
     plan.read_pause = microseconds(stage.between(0, 30'000));
   }
   return plan;
@@ -191,7 +191,7 @@ io::Task<> one_event(Stage& stage, Script script) {
     case 4: co_await replace_pod(stage); break;
     case 5: co_await break_tunnel(stage); break;
     case 6: co_await drain_early(stage, script.drain_limit); break;
-    default: co_await break_tunnel(stage); break;
+    default: co_await deny_for_a_while(stage); break;
   }
 }
 
@@ -205,6 +205,7 @@ Script draw_script(Stage& stage) {
   script.waits_for_idle = !script.idle_flows && stage.chance(20);
   script.drain_limit = milliseconds(stage.between(0, 3'000));
   stage.denies_by_address = stage.chance(50);
+  stage.slow_percent = stage.chance(30) ? 50 : 0;
   stage.refuse_percent = script.events > 0 && stage.chance(30) ? 15 : 0;
   return script;
 }

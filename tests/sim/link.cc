@@ -5,6 +5,10 @@
 
 namespace culvert::sim {
 
+// Parts that wait for a reader before it gets several at once. A FIN is always the last, so that
+// what stands before kPiledUp others is bytes.
+constexpr std::size_t kPiledUp = 4;
+
 // One end. It sends into directions_[side_] and reads from the other.
 class LinkEnd final : public net::Stream {
  public:
@@ -35,17 +39,13 @@ class LinkEnd final : public net::Stream {
       }
       co_await in_.changed.wait();
     }
-    Link::Segment& segment = in_.arrived.front();
-    if (segment.kind == Link::Kind::fin) {
+    if (in_.arrived.front().kind == Link::Kind::fin) {
       co_return std::size_t{0};
     }
-    const auto count = std::min(into.size(), segment.bytes.size() - segment.taken);
-    std::copy_n(segment.bytes.begin() + static_cast<std::ptrdiff_t>(segment.taken), count,
-                into.begin());
-    segment.taken += count;
-    in_.held_bytes -= count;
-    if (segment.taken == segment.bytes.size()) {
-      in_.arrived.pop_front();
+    std::size_t count = take_segment(into);
+    // A slow reader gets together what has piled up; else small parts would breed smaller ones.
+    while (in_.arrived.size() > kPiledUp && count < into.size()) {
+      count += take_segment(into.subspan(count));
     }
     in_.changed.notify_all();
     co_return count;
@@ -92,6 +92,20 @@ class LinkEnd final : public net::Stream {
   }
 
  private:
+  // Takes what fits of the first segment, which holds bytes.
+  std::size_t take_segment(MutableBytes into) {
+    Link::Segment& segment = in_.arrived.front();
+    const auto count = std::min(into.size(), segment.bytes.size() - segment.taken);
+    std::copy_n(segment.bytes.begin() + static_cast<std::ptrdiff_t>(segment.taken), count,
+                into.begin());
+    segment.taken += count;
+    in_.held_bytes -= count;
+    if (segment.taken == segment.bytes.size()) {
+      in_.arrived.pop_front();
+    }
+    return count;
+  }
+
   std::shared_ptr<Link> link_;
   std::size_t side_;
   Link::Direction& out_;

@@ -201,7 +201,8 @@ io::Task<std::unique_ptr<net::Stream>> Stage::deliver(proxy::PodPtr, SocketAddre
                     "denies it",
                     *caller, *who));
   }
-  co_await loop_.sleep(std::chrono::microseconds(between(1, 2000)));
+  co_await loop_.sleep(
+      std::chrono::microseconds(between(1, chance(slow_percent) ? 500'000 : 2'000)));
   if (chance(refuse_percent)) {
     disturb({}, {}, caller, who);
     co_return fail(Errc::unavailable, "connection refused by " + to_string(to));

@@ -115,6 +115,7 @@ class Stage final : public proxy::Network {
   std::vector<std::string> problems;
   std::vector<std::string> lines;  // the trace
   std::array<bool, kPods> pod_present{};
+  std::uint64_t slow_percent = 0;    // of applications that take long to accept
   std::uint64_t refuse_percent = 0;  // of connects that find nobody
   bool denies_by_address = false;    // and not by principal, which plain text does not have
   std::uint64_t deliveries = 0;
