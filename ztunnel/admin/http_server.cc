@@ -22,6 +22,9 @@
 namespace culvert::admin {
 namespace {
 
+// While an endpoint is full its connections' ages are looked at this often.
+constexpr MHD_UNSIGNED_LONG_LONG kFullRoundMs = 200;
+
 struct DaemonStop {
   void operator()(MHD_Daemon* daemon) const { MHD_stop_daemon(daemon); }
 };
@@ -73,9 +76,20 @@ void report(void*, const char* format, va_list arguments) {
 struct HttpServer::Endpoint {
   Routes routes;
   SocketFile file;  // path empty: TCP
-  std::unique_ptr<MHD_Daemon, DaemonStop> daemon;
   int epoll_fd = -1;
+  struct Open {
+    int fd = -1;
+    std::chrono::steady_clock::time_point since;
+    bool cut = false;
+  };
+  std::map<MHD_Connection*, Open> open;
+  obs::RateLimitedLog log{{.level = obs::Level::warn, .scope = "admin"}};
+  std::unique_ptr<MHD_Daemon, DaemonStop> daemon;  // last: its end tells of each connection's
 
+  void on_connection(MHD_Connection* connection, MHD_ConnectionNotificationCode what);
+  bool is_full() const { return open.size() >= kConnectionsMax; }
+  void make_room();
+  void run_round();
   MHD_Result on_request(MHD_Connection* connection, const char* url, const char* method,
                         std::size_t* upload_bytes, void** state);
 };
@@ -111,6 +125,45 @@ MHD_Result HttpServer::Endpoint::on_request(MHD_Connection* connection, const ch
   return reply(connection, routes.answer(request));
 }
 
+void HttpServer::Endpoint::on_connection(MHD_Connection* connection,
+                                         MHD_ConnectionNotificationCode what) {
+  if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+    open.erase(connection);
+    return;
+  }
+  const MHD_ConnectionInfo* socket =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  open[connection] = {.fd = socket == nullptr ? -1 : socket->connect_fd,
+                      .since = std::chrono::steady_clock::now()};
+}
+
+void HttpServer::Endpoint::make_room() {
+  if (!is_full()) {
+    return;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  std::size_t cut = 0;
+  for (auto& [connection, one] : open) {
+    if (!one.cut && now - one.since >= kRoomAfter) {
+      one.cut = true;
+      ::shutdown(one.fd, SHUT_RDWR);  // MHD sees the end, and closes
+      ++cut;
+    }
+  }
+  if (cut > 0) {
+    log.log(now, "full", "all places were taken: old connections were cut", {{"cut", cut}});
+  }
+}
+
+void HttpServer::Endpoint::run_round() {
+  const bool was_full = is_full();
+  MHD_run(daemon.get());
+  if (was_full && !is_full()) {
+    MHD_run(daemon.get());  // a full MHD leaves its listener alone until a round begins with room
+  }
+  make_room();
+}
+
 HttpServer::HttpServer() : impl_(std::make_unique<Impl>()) {}
 
 HttpServer::~HttpServer() {
@@ -127,6 +180,10 @@ Result<> HttpServer::add(Fd listener, const Routes& routes, const SocketFile* fi
                          void** state) {
     return static_cast<Endpoint*>(self)->on_request(connection, url, method, upload_bytes, state);
   };
+  const auto connected = [](void* self, MHD_Connection* connection, void**,
+                            MHD_ConnectionNotificationCode what) {
+    static_cast<Endpoint*>(self)->on_connection(connection, what);
+  };
   const auto completed = [](void*, MHD_Connection*, void** state, MHD_RequestTerminationCode) {
     delete static_cast<Progress*>(std::exchange(*state, nullptr));
   };
@@ -136,7 +193,8 @@ Result<> HttpServer::add(Fd listener, const Routes& routes, const SocketFile* fi
       nullptr,  // first, so that the others' complaints reach it
       MHD_OPTION_LISTEN_SOCKET, listener.get(), MHD_OPTION_CONNECTION_LIMIT, kConnectionsMax,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, kRequestBytesMax, MHD_OPTION_CONNECTION_TIMEOUT,
-      kIdleTimeoutSeconds, MHD_OPTION_NOTIFY_COMPLETED, +completed, nullptr, MHD_OPTION_END));
+      kIdleTimeoutSeconds, MHD_OPTION_NOTIFY_COMPLETED, +completed, nullptr,
+      MHD_OPTION_NOTIFY_CONNECTION, +connected, endpoint.get(), MHD_OPTION_END));
   if (endpoint->daemon == nullptr) {
     return fail(Errc::io,
                 "libmicrohttpd refused an admin listener; log level admin=debug says why");
@@ -226,6 +284,9 @@ void HttpServer::run() {
       if (MHD_get_timeout(endpoint->daemon.get(), &wanted) == MHD_YES) {
         timeout_ms = std::min(timeout_ms, wanted);
       }
+      if (endpoint->is_full()) {
+        timeout_ms = std::min<MHD_UNSIGNED_LONG_LONG>(timeout_ms, kFullRoundMs);
+      }
     }
     if (::poll(waits.data(), waits.size(), static_cast<int>(timeout_ms)) < 0 && errno != EINTR) {
       obs::log(obs::Level::error, "admin", "poll failed, the admin endpoints stop",
@@ -233,7 +294,7 @@ void HttpServer::run() {
       return;
     }
     for (const auto& endpoint : impl_->endpoints) {
-      MHD_run(endpoint->daemon.get());
+      endpoint->run_round();
     }
   }
 }

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -70,6 +71,9 @@ class HttpServer {
   static constexpr std::size_t kBodyBytesMax = 64 * 1024;
   // 5 s without a byte in either direction end a connection.
   static constexpr unsigned kIdleTimeoutSeconds = 5;
+  // 1 s: when all places of an endpoint are taken, connections older than this are cut, so that
+  // clients that send a byte now and then keep nobody out. Requests take milliseconds.
+  static constexpr std::chrono::seconds kRoomAfter{1};
 
   HttpServer();
   ~HttpServer();  // stops

@@ -4,10 +4,12 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <thread>
@@ -123,6 +125,42 @@ TEST_CASE("a client that says nothing keeps nobody waiting, and stopping does no
   const Fd silent = connect_tcp(IpAddress::loopback_v4(), *port);
   CHECK(get(*port, "/echo").status == 200);
   server.stop();
+}
+
+TEST_CASE("clients that drip bytes on every place, and come back when cut, keep no probe out") {
+  HttpServer server;
+  const auto port = server.listen_loopback(0, echo_routes());
+  REQUIRE(port);
+  server.start();
+  const auto connect = [&] { return connect_tcp(IpAddress::loopback_v4(), *port); };
+  std::vector<Fd> slow;
+  for (unsigned i = 0; i < HttpServer::kConnectionsMax; ++i) {
+    slow.push_back(connect());
+    CHECK(::send(slow.back().get(), "GET /ec", 7, MSG_NOSIGNAL) == 7);
+  }
+  std::atomic<bool> ended = false;
+  std::thread drip([&] {
+    while (!ended) {
+      for (auto& one : slow) {
+        if (::send(one.get(), "h", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1) {
+          one = connect();
+        }
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  });
+  for (int probe = 0; probe < 3; ++probe) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));  // those that were cut come back
+    Fd connection = connect();
+    // Without an answer in time the read ends, and with it the test, instead of hanging.
+    const timeval limit{.tv_sec = 3, .tv_usec = 0};
+    ::setsockopt(connection.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    CHECK(exchange(std::move(connection),
+                   "GET /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+              .status == 200);
+  }
+  ended = true;
+  drip.join();
 }
 
 TEST_CASE(
