@@ -63,7 +63,7 @@ Result<std::pair<std::uint16_t, ServicePtr>> next_port(const Snapshot& snapshot,
 
 Result<Authority> parse_authority(std::string_view text) {
   if (text.size() <= kAuthorityBytesMax) {
-    if (const auto address = SocketAddress::parse(text)) {
+    if (const auto address = SocketAddress::parse(text); address && address->port != 0) {
       return Authority(*address);
     }
     const auto colon = text.rfind(':');
