@@ -22,6 +22,12 @@ bool ends_stream(const nghttp2_frame& frame) {
          (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 }
 
+// The codes that nghttp2 resets streams with by itself; ours are those of ResetCode.
+bool is_for_a_broken_rule(std::uint32_t code) {
+  return code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_FLOW_CONTROL_ERROR ||
+         code == NGHTTP2_STREAM_CLOSED || code == NGHTTP2_FRAME_SIZE_ERROR;
+}
+
 Error stream_error(Errc code, std::int32_t id, const std::string& what) {
   return Error{.code = code, .context = "HTTP/2 stream " + std::to_string(id) + ": " + what};
 }
@@ -76,6 +82,8 @@ void H2Callbacks::headers_received(H2Session& session, H2Stream& stream) {
 void H2Callbacks::request_received(H2Session& session, H2Stream& stream) {
   if (stream.header_bytes_ > kHeaderListBytesMax) {
     session.respond(stream, 431, {}, /* end_stream= */ true);
+    session.refused(stream.id_, "the request's headers exceed " +
+                                    std::to_string(kHeaderListBytesMax) + " bytes");
     nghttp2_session_set_stream_user_data(session.session_, stream.id_, nullptr);
     session.unlink(stream);
     session.unaccepted_.erase(stream.id_);  // destroys it
@@ -221,6 +229,14 @@ int H2Callbacks::on_frame_send(nghttp2_session* raw, const nghttp2_frame* frame,
     if (H2Stream* stream = stream_of(raw, id); stream != nullptr) {
       stream->request_sent_ = true;
     }
+  }
+  if (frame->hd.type == NGHTTP2_RST_STREAM && is_for_a_broken_rule(frame->rst_stream.error_code)) {
+    std::string what = std::string("reset with ") +
+                       nghttp2_http2_strerror(frame->rst_stream.error_code);
+    if (!session.reason_.empty()) {
+      what += ": " + session.reason_;
+    }
+    session.refused(frame->hd.stream_id, std::move(what));
   }
   if (!ends_stream(*frame)) {
     return 0;

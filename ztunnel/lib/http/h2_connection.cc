@@ -46,7 +46,8 @@ io::Task<> H2Connection::run() {
   scope.spawn(fibers.write(scope));
   scope.spawn(fibers.watch());
   auto ended = co_await io::as_result(scope.join());
-  if (ended && fibers.session.violation()) {
+  // What the peer broke says more than how the transport ended after our GOAWAY.
+  if (fibers.session.violation() && (ended || ended.error().code != Errc::cancelled)) {
     ended = fail(*fibers.session.violation());
   }
   Error why{.code = Errc::closed, .context = "the HTTP/2 connection has ended"};

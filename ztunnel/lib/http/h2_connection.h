@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "ztunnel/lib/http/h2_stream.h"
@@ -22,6 +23,10 @@ struct H2Options {
   io::Duration ping_interval = kPingInterval;
   io::Duration ping_timeout = kPingTimeout;
   io::Duration settings_timeout = kSettingsTimeout;
+  // on_refused is told of each stream that the peer broke a rule on and that the connection
+  // therefore answered or reset by itself: accept() never shows it, or its tasks fail. Must not
+  // suspend.
+  std::function<void(const Error&)> on_refused;
 };
 
 // The owner spawns run() in its scope and keeps the connection alive until run() and all other

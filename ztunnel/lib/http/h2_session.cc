@@ -60,7 +60,8 @@ std::vector<nghttp2_nv> name_values(const HeaderList& headers) {
 
 }  // namespace
 
-H2Session::H2Session(H2Role role, const H2Options& options) : role_(role) {
+H2Session::H2Session(H2Role role, const H2Options& options)
+    : role_(role), on_refused_(options.on_refused) {
   nghttp2_session_callbacks* raw = nullptr;
   CULVERT_ASSERT(nghttp2_session_callbacks_new(&raw) == 0);
   const std::unique_ptr<nghttp2_session_callbacks, CallbacksDeleter> callbacks(raw);
@@ -210,6 +211,14 @@ void H2Session::refuse_unsent() {
                                     ": the peer allows no more streams"},
                    /* ends_cleanly= */ false);
     }
+  }
+}
+
+void H2Session::refused(std::int32_t stream_id, std::string what) {
+  if (on_refused_) {
+    on_refused_(Error{.code = Errc::protocol,
+                      .side = role_ == H2Role::server ? Side::downstream : Side::upstream,
+                      .context = "HTTP/2 stream " + std::to_string(stream_id) + ": " + what});
   }
 }
 

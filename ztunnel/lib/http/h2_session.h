@@ -74,6 +74,7 @@ class H2Session {
   void taken(H2Stream& stream, std::size_t bytes);
   void reset(H2Stream& stream, ResetCode code);
   void want_output();
+  void refused(std::int32_t stream_id, std::string what);
 
   // refuse_unsent fails requests that wait in nghttp2 because the peer's SETTINGS allow fewer
   // streams than were opened before they came.
@@ -86,6 +87,7 @@ class H2Session {
   nghttp2_session* session_ = nullptr;
   OutputBuffer output_;
   std::optional<Error> violation_;
+  std::function<void(const Error&)> on_refused_;
   std::string reason_;  // nghttp2's own words for the last broken rule
 
   std::size_t stream_count_ = 0;  // known to nghttp2 or to be

@@ -18,7 +18,6 @@ class H2Session;
 // Error codes of RST_STREAM that we send (RFC 9113 §7).
 enum class ResetCode : std::uint32_t {
   no_error = 0x0,
-  protocol_error = 0x1,
   internal_error = 0x2,
   refused_stream = 0x7,
   cancel = 0x8,
@@ -61,6 +60,11 @@ class H2Stream final : public net::Stream {
 
   // finish ends our side as shutdown_write does, with trailers.
   io::Task<> finish(HeaderList trailers);
+
+  // broken waits until nothing can come or go any more: the stream was reset by either side or the
+  // connection has ended. For who neither reads nor writes meanwhile. May not return at a stream
+  // that both sides ended in order.
+  io::Task<> broken();
 
   // reset sends RST_STREAM with CONNECT_ERROR, or another code.
   void reset() override { reset(ResetCode::connect_error); }
@@ -108,6 +112,7 @@ class H2Stream final : public net::Stream {
   ByteQueue received_;
   io::Event readable_;
   io::Event writable_;
+  io::Event broken_;
 
   H2Stream* previous_ = nullptr;  // in the session's list of open streams
   H2Stream* next_ = nullptr;
