@@ -79,7 +79,7 @@ struct Node {
   proxy::MeshView mesh;
   proxy::Tracker tracker;
   Rng rng{1};
-  obs::RateLimitedLog offences{{.level = obs::Level::warn, .scope = "sim"}};
+  proxy::Offences offences{metrics};
   proxy::Context context;
 };
 

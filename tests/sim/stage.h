@@ -100,7 +100,7 @@ class Stage final : public proxy::Network {
 
   struct Node {
     Node(io::SimLoop& loop, proxy::Network& network, std::uint64_t seed)
-        : share(loop, network, metrics.add_worker(), seed), life(loop) {}
+        : share(loop, network, metrics, seed), life(loop) {}
     obs::Metrics metrics{"sim", "0"};
     proxy::Share share;
     io::Scope life;

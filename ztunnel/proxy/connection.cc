@@ -117,22 +117,22 @@ io::Task<> Connection::carry(net::Stream& downstream, net::Stream& upstream) {
   io::Scope scope(tracker_.loop());
   scope.spawn(copy_into(tracker_.loop(), downstream, upstream, bytes_, result));
   carrying_ = &scope;
-  if (!end_reason_.empty()) {
+  if (end_reason_) {
     scope.cancel();
   }
   auto joined = co_await as_result(scope.join());
   carrying_ = nullptr;
-  if (!end_reason_.empty()) {
+  if (end_reason_) {
     downstream.reset();
     upstream.reset();
-    co_await fail(Errc::denied, end_reason_);
+    co_await fail(*end_reason_);
   }
   co_await std::move(joined);
   co_await std::move(*result);
 }
 
-void Connection::end(std::string why) {
-  if (end_reason_.empty()) {
+void Connection::end(Error why) {
+  if (!end_reason_) {
     end_reason_ = std::move(why);
     if (carrying_ != nullptr) {
       carrying_->cancel();

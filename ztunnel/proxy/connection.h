@@ -46,11 +46,11 @@ class Connection {
   ~Connection();
 
   // carry copies bytes between the two until both directions have ended. Fails as net::copy_both
-  // does, or with `denied` when end() was called meanwhile. `downstream` is who connected.
+  // does, or with what end() was given meanwhile. `downstream` is who connected.
   io::Task<> carry(net::Stream& downstream, net::Stream& upstream);
 
   // end makes carry() fail with `why`, and both sides see a reset.
-  void end(std::string why);
+  void end(Error why);
 
   // failed notes the error that the log and the metrics will show.
   void failed(const Error& error);
@@ -69,7 +69,7 @@ class Connection {
   std::uint64_t flushed_received_ = 0;
   std::uint64_t flushed_sent_ = 0;
   std::string error_;
-  std::string end_reason_;
+  std::optional<Error> end_reason_;
   io::Scope* carrying_ = nullptr;
   std::list<Connection*>::iterator place_;
 };

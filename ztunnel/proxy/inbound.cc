@@ -5,8 +5,10 @@
 
 #include "ztunnel/lib/http/h2_connection.h"
 #include "ztunnel/lib/io/scope.h"
+#include "ztunnel/lib/io/timeout.h"
 #include "ztunnel/lib/tls/stream.h"
 #include "ztunnel/proxy/hbone.h"
+#include "ztunnel/proxy/limits.h"
 #include "ztunnel/proxy/outcome.h"
 
 namespace culvert::proxy {
@@ -23,8 +25,12 @@ struct TunnelPeer {
 io::Task<> serve_streams(Context& context, http::H2Connection& h2, TunnelPeer peer);
 io::Task<> serve_stream(Context& context, TunnelPeer peer, std::unique_ptr<http::H2Stream> stream);
 
-io::Task<> run_tunnel(http::H2Connection& h2) {
-  co_await h2.run();
+io::Task<> join(io::Scope& scope) {
+  co_await scope.join();
+}
+
+io::Task<> run_tunnel(http::H2Connection& h2, std::optional<Result<>>& ended) {
+  ended.emplace(co_await as_result(h2.run()));
 }
 
 // Says GOAWAY when the drain begins; the streams may end in their own time.
@@ -43,6 +49,34 @@ Facts inbound_facts(const PodPtr& pod, const SocketAddress& client, const Socket
   facts.original = local;
   facts.actual = local;
   return facts;
+}
+
+// A handshake that failed; of a peer that is known by its address alone.
+void report_handshake(Context& context, const Facts& facts, const Error& cause) {
+  if (cause.code == Errc::cancelled) {
+    return;  // the pod or the process is going
+  }
+  const auto error =
+      prefixed(fmt::format("handshake of {}", to_string(facts.downstream)), cause);
+  const std::initializer_list<obs::Field> fields = {
+      {"src.addr", facts.downstream}, {"dst.addr", facts.original}, {"error", error}};
+  if (const auto offence = offence_of(TunnelPhase::handshake, error)) {
+    context.offences.report(context.loop.now(), *offence, "tunnel refused", fields);
+  } else {
+    context.offences.note(context.loop.now(), name(error.code), "tunnel refused", fields);
+  }
+  obs::count_failure(context.tracker.metrics(), labels_of(facts, outcome_of(error).flag));
+}
+
+// What a peer that has proved who it is did in its tunnel.
+void report_offence(Context& context, const TunnelPeer& peer, Offence offence,
+                    const Error& error) {
+  context.offences.report(context.loop.now(), offence,
+                          offence == Offence::request ? "connect refused" : "tunnel ended",
+                          {{"src.addr", peer.client},
+                           {"src.identity", to_string(peer.identity)},
+                           {"dst.addr", peer.local},
+                           {"error", error}});
 }
 
 // May the connection of `facts` go on? Asked before the application is connected, and again after,
@@ -99,29 +133,34 @@ io::Task<> serve_tunnel(Context& context, PodPtr pod, Accepted accepted) {
     co_return co_await tls::accept_tls(shared.loop, std::move(transport), identity);
   };
   auto tls = co_await as_result(handshake(context, pod, std::move(accepted.stream)));
-  if (!tls && tls.error().code == Errc::cancelled) {
-    co_return;  // the pod or the process is going; nobody was refused
-  }
   if (!tls) {
-    const auto error =
-        prefixed(fmt::format("handshake of {}", to_string(accepted.peer)), std::move(tls).error());
-    context.offences.log(
-        context.loop.now(), name(error.code), "tunnel refused",
-        {{"src.addr", accepted.peer}, {"dst.addr", accepted.local}, {"error", error}});
-    obs::TcpLabels labels =
-        labels_of(inbound_facts(pod, accepted.peer, accepted.local), outcome_of(error).flag);
-    obs::count_failure(context.tracker.metrics(), labels);
+    const auto facts = inbound_facts(pod, accepted.peer, accepted.local);
+    report_handshake(context, facts, tls.error());
     co_return;
   }
   TunnelPeer peer{pod, accepted.peer, accepted.local, (*tls)->peer_identity()};
-  http::H2Connection h2(context.loop, std::move(*tls), http::H2Role::server);
-  io::Scope connection(context.loop, io::Scope::OnFailure::ignore);
-  connection.spawn(run_tunnel(h2));
-  connection.spawn(drain_when_asked(context, h2));
-  (void)co_await as_result(serve_streams(context, h2, std::move(peer)));
+  http::H2Options options = context.inbound_http;
+  options.on_refused = [&context, &peer](const Error& error) {
+    report_offence(context, peer, Offence::request, error);
+  };
+  http::H2Connection h2(context.loop, std::move(*tls), http::H2Role::server, std::move(options));
+  std::optional<Result<>> ended;
+  io::Scope tunnel(context.loop, io::Scope::OnFailure::ignore);
+  io::Scope drain(context.loop, io::Scope::OnFailure::ignore);
+  tunnel.spawn(run_tunnel(h2, ended));
+  drain.spawn(drain_when_asked(context, h2));
+  (void)co_await as_result(serve_streams(context, h2, peer));
+  drain.cancel();
+  (void)co_await as_result(drain.join());
   h2.shutdown();  // harmless where the peer has ended it; says GOAWAY where we were cancelled
-  connection.cancel();
-  (void)co_await as_result(connection.join());
+  // A GOAWAY that says what the peer did wrong must not be lost to our own haste.
+  (void)co_await as_result(
+      io::with_timeout(context.loop, kTunnelEndLimit, "the tunnel's end", join(tunnel)));
+  if (ended && !*ended) {
+    if (const auto offence = offence_of(TunnelPhase::http2, ended->error())) {
+      report_offence(context, peer, *offence, ended->error());
+    }
+  }
 }
 
 namespace {
@@ -136,6 +175,16 @@ io::Task<> serve_streams(Context& context, http::H2Connection& h2, TunnelPeer pe
     streams.spawn(serve_stream(context, peer, std::move(*stream)));
   }
   co_await streams.join();
+}
+
+// An application that neither reads nor writes keeps the copying from noticing that its stream is
+// gone: without this the peer could leave any number of such connections behind.
+io::Task<> end_with_stream(io::Loop& loop, http::H2Stream& stream, Connection& connection) {
+  co_await stream.broken();
+  co_await loop.sleep(kBrokenStreamLinger);
+  connection.end(Error{.code = Errc::closed,
+                       .side = Side::downstream,
+                       .context = "the tunnel's stream has ended, and the application took nothing"});
 }
 
 io::Task<> serve_stream(Context& context, TunnelPeer peer, std::unique_ptr<http::H2Stream> stream) {
@@ -165,7 +214,11 @@ io::Task<> serve_stream(Context& context, TunnelPeer peer, std::unique_ptr<http:
     co_return;
   }
   // Phase 4: carry bytes.
+  io::Scope watch(context.loop, io::Scope::OnFailure::ignore);
+  watch.spawn(end_with_stream(context.loop, *stream, connection));
   auto carried = co_await as_result(connection.carry(*stream, **application));
+  watch.cancel();
+  (void)co_await as_result(watch.join());
   if (!carried) {
     connection.failed(carried.error());
   }

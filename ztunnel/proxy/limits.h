@@ -29,6 +29,14 @@ inline constexpr std::size_t kEarlyBytesMax = 64 * 1024;
 // under Envoy's hour, so that we are the ones who close.
 inline constexpr std::chrono::nanoseconds kIdleTunnelTimeout = 300s;
 
+// The end of an inbound tunnel: its GOAWAY and close_notify are sent, and the peer's end is waited
+// for, a second each (kGoodbyeTimeout). A peer that takes neither is cut.
+inline constexpr std::chrono::nanoseconds kTunnelEndLimit = 3s;
+
+// What an application may still take of a stream that was reset, or whose tunnel has ended; it has
+// bytes that came before, as TCP would have. Then its connection is reset.
+inline constexpr std::chrono::nanoseconds kBrokenStreamLinger = 10s;
+
 // Streams that we open on one tunnel before we open another; the peer's own limit counts too.
 inline constexpr std::size_t kStreamsPerTunnel = 1024;
 

@@ -12,12 +12,12 @@ constexpr std::chrono::milliseconds kDrainCheck{20};
 
 }  // namespace
 
-Share::Share(io::Loop& loop, Network& network, obs::TcpMetrics& metrics, std::uint64_t seed)
+Share::Share(io::Loop& loop, Network& network, obs::Metrics& metrics, std::uint64_t seed)
     : loop_(loop),
       mesh_(loop),
-      tracker_(loop, metrics),
+      tracker_(loop, metrics.add_worker()),
       rng_(seed),
-      offences_({.level = obs::Level::warn, .scope = "proxy"}),
+      offences_(metrics),
       context_{loop, network, mesh_, tracker_, rng_, offences_},
       scope_(loop, io::Scope::OnFailure::ignore) {}
 

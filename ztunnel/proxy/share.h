@@ -18,7 +18,8 @@ namespace culvert::proxy {
 // All calls are made on the loop's thread.
 class Share {
  public:
-  Share(io::Loop& loop, Network& network, obs::TcpMetrics& metrics, std::uint64_t seed);
+  // The share counts in its own part of `metrics`, which must outlive it.
+  Share(io::Loop& loop, Network& network, obs::Metrics& metrics, std::uint64_t seed);
   Share(const Share&) = delete;
   Share& operator=(const Share&) = delete;
 
@@ -45,7 +46,7 @@ class Share {
   MeshView mesh_;
   Tracker tracker_;
   Rng rng_;
-  obs::RateLimitedLog offences_;
+  Offences offences_;
   Context context_;
   std::uint64_t policy_generation_ = 0;
   std::map<std::string, std::unique_ptr<PodProxy>> pods_;  // by uid

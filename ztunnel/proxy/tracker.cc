@@ -15,7 +15,9 @@ void Tracker::recheck(const policy::Snapshot& snapshot) {
     }
     const auto verdict = verdict_on(facts, snapshot);
     if (!verdict.allow) {
-      connection->end("connection closed due to policy change: " + verdict.reason);
+      connection->end(
+          Error{.code = Errc::denied,
+                .context = "connection closed due to policy change: " + verdict.reason});
     }
   }
 }

@@ -3,7 +3,7 @@
 
 namespace culvert::proxy {
 
-Worker::Worker(std::unique_ptr<io::Loop> loop, obs::TcpMetrics& metrics, std::uint64_t seed)
+Worker::Worker(std::unique_ptr<io::Loop> loop, obs::Metrics& metrics, std::uint64_t seed)
     : loop_(std::move(loop)),
       network_(*loop_),
       share_(*loop_, network_, metrics, seed),

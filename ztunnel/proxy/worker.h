@@ -17,8 +17,8 @@ namespace culvert::proxy {
 
 class Worker {
  public:
-  // The thread starts at once. `metrics` is this worker's own share and must outlive it.
-  Worker(std::unique_ptr<io::Loop> loop, obs::TcpMetrics& metrics, std::uint64_t seed);
+  // The thread starts at once. The worker takes a share of `metrics`, which must outlive it.
+  Worker(std::unique_ptr<io::Loop> loop, obs::Metrics& metrics, std::uint64_t seed);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   ~Worker();  // cuts what drain() has not ended; joins the thread
