@@ -21,10 +21,11 @@ MAY_INCLUDE = {
 
 # Foreign header prefix -> the files that may include it (path prefixes), and why nobody else.
 OWNERS = {
-    "openssl/": (["ztunnel/lib/tls/", "tests/unit/tls/", "tests/fuzz/certificates"], "TLS has one room"),
+    "openssl/": (["ztunnel/lib/tls/", "tests/unit/tls/", "tests/fuzz/certificates", "tests/support/peers/raw_tls"],
+                 "TLS has one room"),
     "liburing.h": (["ztunnel/lib/io/uring"], "the ring stays behind io::Loop"),
     "bpf/": (["bpf/", "agent/datapath/", "tests/bpf/"], "agent/datapath is the only caller of bpf()"),
-    "nghttp2/": (["ztunnel/lib/http/", "tests/unit/http/"], "HTTP/2 has one room"),
+    "nghttp2/": (["ztunnel/lib/http/", "tests/unit/http/", "tests/support/peers/h2_frames"], "HTTP/2 has one room"),
     "spdlog/": (["ztunnel/lib/obs/"], "logging has one room"),
     "prometheus/": (["ztunnel/lib/obs/"], "metrics have one room"),
     "microhttpd.h": (["ztunnel/admin/"], "HTTP/1.1 serving has one room"),
