@@ -45,8 +45,7 @@ TEST_CASE("a CONNECT whose authority makes no sense gets 400") {
 TEST_CASE("a CONNECT to an address that is not the pod's gets 400") {
   std::vector<Row> rows;
   for (const char* authority : {"10.0.0.1:8080", "10.0.0.77:8080", "127.0.0.1:8080", "[::1]:8080",
-                                "0.0.0.0:8080", "[::ffff:127.0.0.1]:8080",
-                                "[::ffff:10.0.0.2]:15008"}) {
+                                "0.0.0.0:8080", "[::ffff:127.0.0.1]:8080"}) {
     rows.push_back({authority, with_authority(authority), answered("400", Offence::request)});
   }
   check_all(rows);
@@ -54,7 +53,8 @@ TEST_CASE("a CONNECT to an address that is not the pod's gets 400") {
 
 TEST_CASE("a CONNECT to a port of the mesh gets 503 and reaches nothing (wire-facts 1.1)") {
   std::vector<Row> rows;
-  for (const char* authority : {"10.0.0.2:15001", "10.0.0.2:15006", "10.0.0.2:15008"}) {
+  for (const char* authority : {"10.0.0.2:15001", "10.0.0.2:15006", "10.0.0.2:15008",
+                                "[::ffff:10.0.0.2]:15008"}) {
     rows.push_back({authority, with_authority(authority), answered("503", Offence::target)});
   }
   rows.push_back({"a service that is not", with_authority("nowhere.demo.svc.cluster.local:80"),
