@@ -117,8 +117,7 @@ Result<> App::start() {
   };
   for (unsigned i = 0; i < config_.workers; ++i) {
     TRY(auto loop, io::make_loop(config_.io));
-    workers_.push_back(
-        std::make_unique<proxy::Worker>(std::move(loop), metrics_, seed()));
+    workers_.push_back(std::make_unique<proxy::Worker>(std::move(loop), metrics_, seed()));
   }
   TRY(server_, admin::serve({.readiness_port = config_.readiness_port,
                              .metrics_port = config_.metrics_port,

@@ -26,7 +26,8 @@ std::uint64_t counted(HboneWorld& world, proxy::Offence offence) {
 
 std::size_t lines_of_offences(const std::string& log) {
   std::size_t lines = 0;
-  for (auto at = log.find("\tproxy\t"); at != std::string::npos; at = log.find("\tproxy\t", at + 1)) {
+  for (auto at = log.find("\tproxy\t"); at != std::string::npos;
+       at = log.find("\tproxy\t", at + 1)) {
     ++lines;
   }
   return lines;
@@ -119,7 +120,8 @@ void check(const Row& row) {
   }
   check_counters(world, row);
   if (row.verdict.reaches) {
-    CHECK(world.delivered.size() == 1 + seen.size() * static_cast<std::size_t>(*row.verdict.reaches));
+    CHECK(world.delivered.size() ==
+          1 + seen.size() * static_cast<std::size_t>(*row.verdict.reaches));
   }
   CAPTURE(log.text());
   CHECK(lines_of_offences(log.text()) == (row.verdict.offence ? 1 : 0));

@@ -33,8 +33,8 @@ enum class Phase : std::uint8_t {
 
 enum class Ending : std::uint8_t { stall, fin, reset };
 
-// The honest client opens stream 1 to the server's application, is echoed some bytes there, and then
-// opens stream 3, which is where it misbehaves.
+// The honest client opens stream 1 to the server's application, is echoed some bytes there, and
+// then opens stream 3, which is where it misbehaves.
 struct ClientBugs {
   // TLS.
   Shows shows = Shows::rogue;

@@ -58,7 +58,7 @@ class Client {
   bool ended_ = false;
   bool owes_ack_ = false;
   bool said_settings_ = false;  // nothing else may come before
-  bool greeted_ = false;  // the handshake is over, and bytes are HTTP/2's
+  bool greeted_ = false;        // the handshake is over, and bytes are HTTP/2's
   io::Event changed_;
   io::Scope reading_;
 };
@@ -67,11 +67,11 @@ io::Task<> Client::play() {
   auto slow = std::make_unique<SlowStream>(world_.loop, world_.knock());
   slow_ = slow.get();
   const auto shown = credentials(bugs_.shows, /* as_server= */ false);
-  tls_ = std::make_unique<tls::RawTls>(
-      std::move(slow), tls::RawTlsOptions{.key_pem = shown.key_pem,
-                                          .chain_pem = shown.chain_pem,
-                                          .version_max = bugs_.tls_version_max,
-                                          .alpn = bugs_.alpn});
+  tls_ = std::make_unique<tls::RawTls>(std::move(slow),
+                                       tls::RawTlsOptions{.key_pem = shown.key_pem,
+                                                          .chain_pem = shown.chain_pem,
+                                                          .version_max = bugs_.tls_version_max,
+                                                          .alpn = bugs_.alpn});
   // What a peer that was cut off can't say any more is no failure of the test.
   (void)co_await as_result(reach(Phase::tcp));
   auto played = co_await as_result(shake_hands());
@@ -126,8 +126,8 @@ io::Task<> Client::speak_http2() {
     co_await send(bugs_.after);
   }
   (void)co_await as_result(flood());
-  auto waited = co_await as_result(
-      io::with_timeout(world_.loop, bugs_.stays, "the verdict", wait_for_end()));
+  auto waited =
+      co_await as_result(io::with_timeout(world_.loop, bugs_.stays, "the verdict", wait_for_end()));
   if (waited) {
     co_return;
   }
@@ -137,8 +137,8 @@ io::Task<> Client::speak_http2() {
   }
   if (bugs_.uses_stream_1 && bugs_.reads) {
     co_await send(h2::data(1, "after"));
-    (void)co_await as_result(io::with_timeout(world_.loop, 1s, "an echo",
-                                              wait_for_echo(kSaidBefore + kSaidAfter)));
+    (void)co_await as_result(
+        io::with_timeout(world_.loop, 1s, "an echo", wait_for_echo(kSaidBefore + kSaidAfter)));
   }
   co_await leave();
 }
@@ -263,8 +263,7 @@ io::Task<> Client::hear(h2::Frame frame) {
   } else if (frame.type == h2::kSettings && !is_ack) {
     owes_ack_ = !said_settings_;
     co_await send(owes_ack_ ? "" : h2::settings_ack());
-  } else if (frame.type == h2::kPing && !is_ack && said_settings_ &&
-             bugs_.answers_pings) {
+  } else if (frame.type == h2::kPing && !is_ack && said_settings_ && bugs_.answers_pings) {
     co_await send(h2::frame(h2::kPing, h2::kAck, 0, frame.payload));
   }
 }

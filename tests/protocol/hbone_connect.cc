@@ -32,9 +32,9 @@ Verdict reset_by_us() {
 
 TEST_CASE("a CONNECT whose authority makes no sense gets 400") {
   std::vector<Row> rows;
-  for (const char* authority :
-       {"nonsense", "10.0.0.2", "10.0.0.2:", "10.0.0.2:0", "10.0.0.2:65536", "10.0.0.2:-1",
-        "10.0.0.2:8080x", "[::1", "[10.0.0.2]:8080", "user@10.0.0.2:8080", "10.0.0.2:8080,10.0.0.1:8080", ":8080"}) {
+  for (const char* authority : {"nonsense", "10.0.0.2", "10.0.0.2:", "10.0.0.2:0", "10.0.0.2:65536",
+                                "10.0.0.2:-1", "10.0.0.2:8080x", "[::1", "[10.0.0.2]:8080",
+                                "user@10.0.0.2:8080", "10.0.0.2:8080,10.0.0.1:8080", ":8080"}) {
     rows.push_back({authority, with_authority(authority), answered("400", Offence::request)});
   }
   rows.push_back({"longer than any name", with_authority(std::string(4000, 'a') + ":8080"),
@@ -53,8 +53,8 @@ TEST_CASE("a CONNECT to an address that is not the pod's gets 400") {
 
 TEST_CASE("a CONNECT to a port of the mesh gets 503 and reaches nothing (wire-facts 1.1)") {
   std::vector<Row> rows;
-  for (const char* authority : {"10.0.0.2:15001", "10.0.0.2:15006", "10.0.0.2:15008",
-                                "[::ffff:10.0.0.2]:15008"}) {
+  for (const char* authority :
+       {"10.0.0.2:15001", "10.0.0.2:15006", "10.0.0.2:15008", "[::ffff:10.0.0.2]:15008"}) {
     rows.push_back({authority, with_authority(authority), answered("503", Offence::target)});
   }
   rows.push_back({"a service that is not", with_authority("nowhere.demo.svc.cluster.local:80"),
@@ -67,7 +67,8 @@ TEST_CASE("a CONNECT to a port that the mesh has in its own namespace is the app
   std::vector<Row> rows;
   for (const char* authority : {"10.0.0.2:15000", "10.0.0.2:15012", "10.0.0.2:15020",
                                 "10.0.0.2:15021", "10.0.0.2:15053", "10.0.0.2:15080"}) {
-    rows.push_back({authority, with_authority(authority),
+    rows.push_back({authority,
+                    with_authority(authority),
                     {.status = "200", .stream_1_lives = true, .reaches = 2}});
   }
   check_all(rows);
@@ -76,11 +77,11 @@ TEST_CASE("a CONNECT to a port that the mesh has in its own namespace is the app
 TEST_CASE("a request of another method gets 400") {
   std::vector<Row> rows;
   for (const char* method : {"GET", "POST", "OPTIONS", "TRACE", "connect", "PRI"}) {
-    rows.push_back({method,
-                    with_block(h2::literal(":method", method) + h2::literal(":scheme", "http") +
-                               h2::literal(":path", "/") +
-                               h2::literal(":authority", "10.0.0.2:8080")),
-                    answered("400", Offence::request)});
+    rows.push_back(
+        {method,
+         with_block(h2::literal(":method", method) + h2::literal(":scheme", "http") +
+                    h2::literal(":path", "/") + h2::literal(":authority", "10.0.0.2:8080")),
+         answered("400", Offence::request)});
   }
   check_all(rows);
 }
@@ -129,7 +130,8 @@ TEST_CASE("a CONNECT with a header that HTTP/2 forbids loses its stream") {
       Row{"an empty name", with_block(good + h2::literal("", "x")), reset_by_us()},
       Row{"a blank in a name", with_block(good + h2::literal("bag gage", "x")), reset_by_us()},
       Row{"content-length twice, and not equal",
-          with_block(good + h2::literal("content-length", "1") + h2::literal("content-length", "2")),
+          with_block(good + h2::literal("content-length", "1") +
+                     h2::literal("content-length", "2")),
           reset_by_us()},
   };
   check_all(rows);

@@ -20,9 +20,9 @@ constexpr std::array kPrefacePhases = {
     std::pair{"the magic without SETTINGS", Phase::magic},
 };
 constexpr std::array kHttp2Phases = {
-    std::pair{"a preface", Phase::settings},       std::pair{"half a HEADERS", Phase::half_headers},
-    std::pair{"a CONNECT", Phase::connect},        std::pair{"half a DATA", Phase::half_data},
-    std::pair{"a DATA", Phase::data},              std::pair{"END_STREAM", Phase::end_stream},
+    std::pair{"a preface", Phase::settings}, std::pair{"half a HEADERS", Phase::half_headers},
+    std::pair{"a CONNECT", Phase::connect},  std::pair{"half a DATA", Phase::half_data},
+    std::pair{"a DATA", Phase::data},        std::pair{"END_STREAM", Phase::end_stream},
 };
 
 template <class Phases>
@@ -40,7 +40,9 @@ void check_stops(const Phases& phases, const ClientBugs& bugs, const Verdict& ve
 
 TEST_CASE("a client that stalls in any flight of the handshake is cut after 10 s") {
   check_stops(kHandshakePhases, {},
-              {.end = End::reset, .within = 10500ms, .not_before = 9900ms,
+              {.end = End::reset,
+               .within = 10500ms,
+               .not_before = 9900ms,
                .offence = Offence::handshake_timeout});
 }
 
@@ -55,9 +57,9 @@ TEST_CASE("a client that stalls later, and answers no PING, is cut after 30 s") 
 }
 
 TEST_CASE("a client that is silent but answers PINGs keeps its tunnel") {
-  check_stops(std::array{std::pair{"a preface", Phase::settings},
-                         std::pair{"a CONNECT", Phase::connect}},
-              {}, {});
+  check_stops(
+      std::array{std::pair{"a preface", Phase::settings}, std::pair{"a CONNECT", Phase::connect}},
+      {}, {});
 }
 
 TEST_CASE("a client that ends in mid-handshake is forgotten at once") {
@@ -82,16 +84,24 @@ TEST_CASE("a client that is cut after the handshake takes its streams along, and
 
 TEST_CASE("a client that drips a byte a second has the deadlines of one that stalls") {
   const std::array rows = {
-      Row{"the ClientHello", {.drips_from = Phase::tcp},
-          {.end = End::reset, .within = 12s, .not_before = 9900ms,
+      Row{"the ClientHello",
+          {.drips_from = Phase::tcp},
+          {.end = End::reset,
+           .within = 12s,
+           .not_before = 9900ms,
            .offence = Offence::handshake_timeout}},
-      Row{"the last flight", {.drips_from = Phase::hello},
-          {.end = End::reset, .within = 12s, .not_before = 9900ms,
+      Row{"the last flight",
+          {.drips_from = Phase::hello},
+          {.end = End::reset,
+           .within = 12s,
+           .not_before = 9900ms,
            .offence = Offence::handshake_timeout}},
-      Row{"the preface", {.drips_from = Phase::handshake},
+      Row{"the preface",
+          {.drips_from = Phase::handshake},
           {.end = End::fin, .within = 12s, .not_before = 9900ms, .offence = Offence::silence}},
       // TLS gives nothing before a record is whole, and 22 bytes of a record are not its content.
-      Row{"a CONNECT", {.drips_from = Phase::settings, .uses_stream_1 = false},
+      Row{"a CONNECT",
+          {.drips_from = Phase::settings, .uses_stream_1 = false},
           {.end = End::reset, .within = 41s, .not_before = 29s, .offence = Offence::silence}},
   };
   check_all(rows);
@@ -105,7 +115,8 @@ TEST_CASE("a client's GOAWAY ends no stream in any phase") {
       Row{"before the CONNECT", {.request = h2::goaway(0) + connect}, lives},
       Row{"behind the CONNECT", {.after = h2::goaway(0)}, lives},
       Row{"amid the bytes", {.after = h2::data(3, "a") + h2::goaway(0) + h2::data(3, "b")}, lives},
-      Row{"twice, with an error", {.after = h2::goaway(0) + h2::goaway(0, h2::kInternalError)},
+      Row{"twice, with an error",
+          {.after = h2::goaway(0) + h2::goaway(0, h2::kInternalError)},
           lives},
   };
   check_all(rows);
@@ -113,7 +124,8 @@ TEST_CASE("a client's GOAWAY ends no stream in any phase") {
 
 TEST_CASE("a client's GOAWAY before its SETTINGS is no preface") {
   const std::array rows = {
-      Row{"GOAWAY instead of SETTINGS", {.settings = h2::goaway(0)},
+      Row{"GOAWAY instead of SETTINGS",
+          {.settings = h2::goaway(0)},
           {.goaway = h2::kProtocolError, .end = End::fin, .within = 2s, .offence = Offence::http2}},
   };
   check_all(rows);

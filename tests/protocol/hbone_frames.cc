@@ -28,7 +28,8 @@ TEST_CASE("a preface that is not HTTP/2's ends the tunnel") {
       Row{"a HEADERS frame before SETTINGS",
           {.settings = h2::headers(1, h2::connect_block("10.0.0.2:8080"))},
           tunnel_ended(h2::kProtocolError)},
-      Row{"SETTINGS with ACK as the first frame", {.settings = h2::settings_ack()},
+      Row{"SETTINGS with ACK as the first frame",
+          {.settings = h2::settings_ack()},
           tunnel_ended(h2::kProtocolError)},
   };
   check_all(rows);
@@ -57,19 +58,19 @@ TEST_CASE("a frame that HTTP/2 forbids ends the tunnel with the right code") {
       Row{"WINDOW_UPDATE by 0", sends(h2::window_update(0, 0)), protocol},
       Row{"WINDOW_UPDATE by 0 on a stream", sends(h2::window_update(1, 0)), protocol},
       Row{"SETTINGS on a stream", sends(h2::frame(h2::kSettings, 0, 1, "")), protocol},
-      Row{"GOAWAY on a stream",
-          sends(h2::frame(h2::kGoaway, 0, 1, h2::number(0) + h2::number(0))), protocol},
+      Row{"GOAWAY on a stream", sends(h2::frame(h2::kGoaway, 0, 1, h2::number(0) + h2::number(0))),
+          protocol},
       Row{"ENABLE_PUSH of 2", sends(h2::settings(h2::setting(2, 2))), protocol},
       Row{"a window of 2^31", sends(h2::settings(h2::setting(4, 0x80000000))), flow},
       Row{"a frame size of 1", sends(h2::settings(h2::setting(5, 1))), protocol},
       Row{"SETTINGS of 5 bytes", sends(h2::frame(h2::kSettings, 0, 0, "12345")), size},
-      Row{"an ack with entries",
-          sends(h2::frame(h2::kSettings, h2::kAck, 0, h2::setting(4, 1))), size},
+      Row{"an ack with entries", sends(h2::frame(h2::kSettings, h2::kAck, 0, h2::setting(4, 1))),
+          size},
       Row{"PING of 7 bytes", sends(h2::frame(h2::kPing, 0, 0, "1234567")), size},
       Row{"RST_STREAM of 3 bytes", sends(h2::frame(h2::kRstStream, 0, 1, "123")), size},
       Row{"a frame of 16,385 bytes", sends(h2::data(1, std::string(16'385, 'x'))), size},
-      Row{"the claim of a frame of 16 MiB",
-          sends(h2::number(0xffffff, 3) + std::string(6, '\0')), size},
+      Row{"the claim of a frame of 16 MiB", sends(h2::number(0xffffff, 3) + std::string(6, '\0')),
+          size},
       Row{"padding longer than its frame", sends(h2::frame(h2::kData, 8, 1, "\xff")), protocol},
       Row{"headers that are not HPACK", sends(h2::headers(3, "\xff\xff\xff\xff\xff\xff")),
           tunnel_ended(h2::kCompressionError)},
@@ -85,10 +86,13 @@ TEST_CASE("what comes after END_STREAM ends the tunnel, and the application's co
   Verdict verdict = tunnel_ended(h2::kStreamClosed);
   verdict.status = "200";
   const std::array rows = {
-      Row{"DATA", {.after = h2::data(3, "", true) + h2::data(3, "more")}, verdict,
+      Row{"DATA",
+          {.after = h2::data(3, "", true) + h2::data(3, "more")},
+          verdict,
           Application::sleeps},
       Row{"HEADERS",
-          {.after = h2::data(3, "", true) + h2::headers(3, h2::literal("a", "b"), true)}, verdict,
+          {.after = h2::data(3, "", true) + h2::headers(3, h2::literal("a", "b"), true)},
+          verdict,
           Application::sleeps},
   };
   check_all(rows);
@@ -97,12 +101,17 @@ TEST_CASE("what comes after END_STREAM ends the tunnel, and the application's co
 TEST_CASE("what breaks a rule of one stream costs that stream") {
   const auto after = [](const std::string& bytes) { return ClientBugs{.after = bytes}; };
   const std::array rows = {
-      Row{"a stream's window over 2^31", after(h2::window_update(3, 0x7fffffff)),
-          {.status = "200", .reset = h2::kFlowControlError, .stream_1_lives = true,
+      Row{"a stream's window over 2^31",
+          after(h2::window_update(3, 0x7fffffff)),
+          {.status = "200",
+           .reset = h2::kFlowControlError,
+           .stream_1_lives = true,
            .offence = Offence::request}},
       Row{"trailers that do not end the stream",
           after(h2::headers(3, h2::literal("a", "b"))),
-          {.status = "200", .reset = h2::kProtocolError, .stream_1_lives = true,
+          {.status = "200",
+           .reset = h2::kProtocolError,
+           .stream_1_lives = true,
            .offence = Offence::request}},
   };
   check_all(rows);
@@ -140,7 +149,10 @@ TEST_CASE("a client that reads nothing is dead after 30 s") {
           Application::pours},
       Row{"no answer to PING",
           {.answers_pings = false, .stays = 60s},
-          {.status = "200", .end = End::fin, .within = 31s, .not_before = 29s,
+          {.status = "200",
+           .end = End::fin,
+           .within = 31s,
+           .not_before = 29s,
            .offence = Offence::silence}},
   };
   check_all(rows);
@@ -148,8 +160,7 @@ TEST_CASE("a client that reads nothing is dead after 30 s") {
 
 TEST_CASE("a flood ends the tunnel of who floods, and memory stays bounded") {
   const auto opens_and_resets = [](std::uint32_t stream) {
-    return h2::headers(stream, h2::connect_block("10.0.0.2:8080")) +
-           h2::reset(stream, h2::kCancel);
+    return h2::headers(stream, h2::connect_block("10.0.0.2:8080")) + h2::reset(stream, h2::kCancel);
   };
   const Verdict cut = {.end = End::reset, .within = 2s, .offence = Offence::http2};
   const std::array rows = {
@@ -167,7 +178,8 @@ TEST_CASE("a flood ends the tunnel of who floods, and memory stays bounded") {
       Row{"PINGs whose acks are not read",
           {.reads = false, .uses_stream_1 = false, .flood = repeated(h2::ping(), 100)},
           cut},
-      Row{"SETTINGS with 33 entries", {.request = h2::settings(repeated(h2::setting(4, 1), 33))},
+      Row{"SETTINGS with 33 entries",
+          {.request = h2::settings(repeated(h2::setting(4, 1), 33))},
           tunnel_ended(h2::kEnhanceYourCalm)},
       Row{"rapid reset",
           {.uses_stream_1 = false,
@@ -183,17 +195,21 @@ TEST_CASE("a flood ends the tunnel of who floods, and memory stays bounded") {
 
 TEST_CASE("a flood of what costs little is borne, and its neighbours notice nothing") {
   const std::array rows = {
-      Row{"PINGs", {.flood = repeated(h2::ping(), 100), .flood_rounds = 100},
+      Row{"PINGs",
+          {.flood = repeated(h2::ping(), 100), .flood_rounds = 100},
           {.status = "200", .stream_1_lives = true}},
-      Row{"SETTINGS", {.flood = repeated(h2::settings(), 100), .flood_rounds = 100},
+      Row{"SETTINGS",
+          {.flood = repeated(h2::settings(), 100), .flood_rounds = 100},
           {.status = "200", .stream_1_lives = true}},
-      Row{"empty DATA", {.flood = repeated(h2::data(3, ""), 100), .flood_rounds = 100},
+      Row{"empty DATA",
+          {.flood = repeated(h2::data(3, ""), 100), .flood_rounds = 100},
           {.status = "200", .stream_1_lives = true}},
       Row{"PRIORITY",
           {.flood = repeated(h2::frame(h2::kPriority, 0, 3, std::string(5, '\0')), 100),
            .flood_rounds = 100},
           {.status = "200", .stream_1_lives = true}},
-      Row{"WINDOW_UPDATE", {.flood = repeated(h2::window_update(3, 1), 100), .flood_rounds = 100},
+      Row{"WINDOW_UPDATE",
+          {.flood = repeated(h2::window_update(3, 1), 100), .flood_rounds = 100},
           {.status = "200", .stream_1_lives = true}},
       Row{"frames of unknown types",
           {.flood = repeated(h2::frame(0xbb, 0xff, 3, "whatever"), 100), .flood_rounds = 100},

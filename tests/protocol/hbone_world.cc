@@ -22,9 +22,9 @@ std::string uri(const std::string& service_account, const std::string& domain = 
 
 proxy::IdentityPtr honest(const std::string& service_account) {
   const auto now = std::chrono::system_clock::now();
-  const auto made = issue(authority(), {.uris = {uri(service_account)},
-                                        .not_before = now - 1min,
-                                        .not_after = now + 1h});
+  const auto made =
+      issue(authority(),
+            {.uris = {uri(service_account)}, .not_before = now - 1min, .not_after = now + 1h});
   return *tls::WorkloadIdentity::make(made.key_pem, std::vector<std::string>{made.chain_pem},
                                       authority().root_pem());
 }
@@ -63,8 +63,7 @@ Credentials credentials(Shows shows, bool as_server) {
   static const auto stranger =
       *tls::CertificateAuthority::create("stranger", std::chrono::system_clock::now());
   const auto now = std::chrono::system_clock::now();
-  tls::LeafOptions leaf{
-      .uris = {uri("rogue")}, .not_before = now - 1min, .not_after = now + 1h};
+  tls::LeafOptions leaf{.uris = {uri("rogue")}, .not_before = now - 1min, .not_after = now + 1h};
   switch (shows) {
     case Shows::nobody: return {};
     case Shows::foreign_domain: leaf.uris = {uri("rogue", "elsewhere.example")}; break;

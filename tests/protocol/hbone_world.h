@@ -36,7 +36,7 @@ enum class Shows : std::uint8_t {
   odd_name,
   expired,
   not_yet_valid,
-  other_usage,   // the usage of the other role alone
+  other_usage,  // the usage of the other role alone
   unknown_root,
   someone_else,  // an identity of the mesh, but not the one that is called
 };
@@ -80,8 +80,8 @@ class HboneWorld final : public proxy::Network {
   proxy::Pool pool;
   // What answers at the rogue's tunnel port.
   std::function<io::Task<>(std::unique_ptr<net::Stream>)> rogue;
-  std::multiset<std::uint16_t> delivered;  // the ports of the server that were reached
-  int dials = 0;                           // to the rogue
+  std::multiset<std::uint16_t> delivered;     // the ports of the server that were reached
+  int dials = 0;                              // to the rogue
   Application reached = Application::echoes;  // what answers to the rogue
   std::uint64_t poured_bytes = 0;
   io::Scope scope;  // last: what runs in it uses all of the above

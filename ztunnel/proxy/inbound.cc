@@ -56,8 +56,7 @@ void report_handshake(Context& context, const Facts& facts, const Error& cause) 
   if (cause.code == Errc::cancelled) {
     return;  // the pod or the process is going
   }
-  const auto error =
-      prefixed(fmt::format("handshake of {}", to_string(facts.downstream)), cause);
+  const auto error = prefixed(fmt::format("handshake of {}", to_string(facts.downstream)), cause);
   const std::initializer_list<obs::Field> fields = {
       {"src.addr", facts.downstream}, {"dst.addr", facts.original}, {"error", error}};
   if (const auto offence = offence_of(TunnelPhase::handshake, error)) {
@@ -69,8 +68,7 @@ void report_handshake(Context& context, const Facts& facts, const Error& cause) 
 }
 
 // What a peer that has proved who it is did in its tunnel.
-void report_offence(Context& context, const TunnelPeer& peer, Offence offence,
-                    const Error& error) {
+void report_offence(Context& context, const TunnelPeer& peer, Offence offence, const Error& error) {
   context.offences.report(context.loop.now(), offence,
                           offence == Offence::request ? "connect refused" : "tunnel ended",
                           {{"src.addr", peer.client},
@@ -182,9 +180,10 @@ io::Task<> serve_streams(Context& context, http::H2Connection& h2, TunnelPeer pe
 io::Task<> end_with_stream(io::Loop& loop, http::H2Stream& stream, Connection& connection) {
   co_await stream.broken();
   co_await loop.sleep(kBrokenStreamLinger);
-  connection.end(Error{.code = Errc::closed,
-                       .side = Side::downstream,
-                       .context = "the tunnel's stream has ended, and the application took nothing"});
+  connection.end(
+      Error{.code = Errc::closed,
+            .side = Side::downstream,
+            .context = "the tunnel's stream has ended, and the application took nothing"});
 }
 
 io::Task<> serve_stream(Context& context, TunnelPeer peer, std::unique_ptr<http::H2Stream> stream) {

@@ -5,7 +5,8 @@ namespace culvert::proxy {
 namespace {
 
 constexpr std::array<std::string_view, kOffenceCount> kNames = {
-    "handshake_timeout", "handshake_cut", "tls", "identity", "silence", "http2", "request", "target",
+    "handshake_timeout", "handshake_cut", "tls",     "identity",
+    "silence",           "http2",         "request", "target",
 };
 
 std::optional<Offence> in_handshake(Errc code) {

@@ -33,7 +33,7 @@ io::Task<> PodProxy::accept_all(PodPtr pod, Role role) {
       }
       if (error.code != Errc::closed) {  // the client was gone before we came to it
         context_.offences.note(context_.loop.now(), "accept", "cannot accept connections",
-                              {{"pod", pod->ns + "/" + pod->name}, {"error", error}});
+                               {{"pod", pod->ns + "/" + pod->name}, {"error", error}});
         co_await context_.loop.sleep(kAcceptBackoff);
       }
       continue;

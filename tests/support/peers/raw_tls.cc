@@ -15,8 +15,7 @@ namespace {
 constexpr std::size_t kReadBytes = 16 * 1024;
 
 bssl::UniquePtr<BIO> reader(const std::string& text) {
-  return bssl::UniquePtr<BIO>(
-      BIO_new_mem_buf(text.data(), static_cast<ossl_ssize_t>(text.size())));
+  return bssl::UniquePtr<BIO>(BIO_new_mem_buf(text.data(), static_cast<ossl_ssize_t>(text.size())));
 }
 
 void use(SSL_CTX& context, const std::string& key_pem, const std::string& chain_pem) {
@@ -29,8 +28,8 @@ void use(SSL_CTX& context, const std::string& key_pem, const std::string& chain_
   CULVERT_ASSERT(SSL_CTX_use_PrivateKey(&context, key.get()) == 1);
 }
 
-int take_first_protocol(SSL*, const std::uint8_t** out, std::uint8_t* out_size,
-                        const std::uint8_t*, unsigned, void* wanted) {
+int take_first_protocol(SSL*, const std::uint8_t** out, std::uint8_t* out_size, const std::uint8_t*,
+                        unsigned, void* wanted) {
   const auto& alpn = *static_cast<const std::string*>(wanted);
   *out = as_bytes(alpn).data() + 1;
   *out_size = static_cast<std::uint8_t>(alpn.size() - 1);

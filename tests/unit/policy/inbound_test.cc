@@ -31,9 +31,9 @@ TEST_CASE("an authority is an address or a hostname with a port, and nothing els
   CHECK(std::get<HostPort>(*parse_authority("web.shop.svc.cluster.local:80")) ==
         HostPort{"web.shop.svc.cluster.local", 80});
   const std::string long_name = std::string(300, 'a') + ":80";
-  for (const std::string bad :
-       {"", ":80", "web", "web:", "web:0", "10.0.0.1:0", "[fd00::1]:0", "web:65536", "web:8x", "fd00::1:80", "a/b:80", "a b:80",
-        "user@web:80", "http://web:80", "web:80\r\n", long_name.c_str()}) {
+  for (const std::string bad : {"", ":80", "web", "web:", "web:0", "10.0.0.1:0", "[fd00::1]:0",
+                                "web:65536", "web:8x", "fd00::1:80", "a/b:80", "a b:80",
+                                "user@web:80", "http://web:80", "web:80\r\n", long_name.c_str()}) {
     CAPTURE(bad);
     const auto parsed = parse_authority(bad);
     REQUIRE_FALSE(parsed.has_value());

@@ -231,8 +231,8 @@ int H2Callbacks::on_frame_send(nghttp2_session* raw, const nghttp2_frame* frame,
     }
   }
   if (frame->hd.type == NGHTTP2_RST_STREAM && is_for_a_broken_rule(frame->rst_stream.error_code)) {
-    std::string what = std::string("reset with ") +
-                       nghttp2_http2_strerror(frame->rst_stream.error_code);
+    std::string what =
+        std::string("reset with ") + nghttp2_http2_strerror(frame->rst_stream.error_code);
     if (!session.reason_.empty()) {
       what += ": " + session.reason_;
     }
