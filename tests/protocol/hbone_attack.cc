@@ -12,9 +12,6 @@ namespace {
 // What one tunnel may make the process hold beyond what it held: the windows of a few streams, one
 // batch of output, TLS records; and what the peer's own end holds.
 constexpr std::size_t kHeapPerOffenderMax = 4 * 1024 * 1024;
-constexpr io::Duration kHonestPause = 50ms;
-// The honest connection's bytes come back in no (virtual) time; a stall would show as a timer.
-constexpr io::Duration kHonestWaitMax = 1ms;
 // A tunnel's goodbye takes 3 s, and what is left of its streams 10 s (proxy/limits.h).
 constexpr io::Duration kSettle = 14s;
 
@@ -31,17 +28,6 @@ std::size_t lines_of_offences(const std::string& log) {
     ++lines;
   }
   return lines;
-}
-
-// Exchanges bytes beside the misbehaviour until `over`.
-io::Task<> stay_honest(HboneWorld& world, net::Stream& application, const bool& over,
-                       Result<>& result) {
-  while (!over && result) {
-    const auto began = world.loop.now();
-    result = co_await as_result(world.exchange(application));
-    CHECK(world.loop.now() - began <= kHonestWaitMax);
-    co_await world.loop.sleep(kHonestPause);
-  }
 }
 
 void check_seen(const Seen& seen, const Verdict& verdict) {
@@ -78,7 +64,7 @@ io::Task<> play(HboneWorld& world, const Row& row, std::vector<Seen>& seen) {
   bool over = false;
   Result<> honest;
   io::Scope beside(world.loop);
-  beside.spawn(stay_honest(world, *application, over, honest));
+  beside.spawn(world.stay_honest(*application, over, honest));
   io::Scope offenders(world.loop, io::Scope::OnFailure::ignore);
   for (Seen& one : seen) {
     offenders.spawn(misbehave(world, row.bugs, one));

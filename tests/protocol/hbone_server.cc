@@ -18,8 +18,6 @@ constexpr int kCallers = 3;
 constexpr int kFloodRounds = 1000;
 // Longer than any deadline that a table promises; the caller's own, should the promise not hold.
 constexpr io::Duration kPatience = 120s;
-constexpr io::Duration kHonestPause = 50ms;
-constexpr io::Duration kHonestWaitMax = 1ms;
 // A tunnel's goodbye takes 3 s, and what is left of its streams 10 s (proxy/limits.h).
 constexpr io::Duration kSettle = 14s;
 
@@ -224,17 +222,6 @@ io::Task<> call_rogue(HboneWorld& world, const ServerVerdict& verdict, Called& c
   }
 }
 
-// Exchanges bytes beside the misbehaviour until `over`.
-io::Task<> stay_honest(HboneWorld& world, net::Stream& application, const bool& over,
-                       Result<>& result) {
-  while (!over && result) {
-    const auto began = world.loop.now();
-    result = co_await as_result(world.exchange(application));
-    CHECK(world.loop.now() - began <= kHonestWaitMax);
-    co_await world.loop.sleep(kHonestPause);
-  }
-}
-
 std::uint64_t failures_of(const sim::Node& node) {
   const std::string body = node.metrics.expose("").body;
   std::uint64_t sum = 0;
@@ -270,7 +257,7 @@ io::Task<> play(HboneWorld& world, const ServerRow& row, std::vector<Called>& ca
   bool over = false;
   Result<> honest;
   io::Scope beside(world.loop);
-  beside.spawn(stay_honest(world, *application, over, honest));
+  beside.spawn(world.stay_honest(*application, over, honest));
   for (Called& one : calls) {  // one after the other: each has a tunnel of its own
     co_await call_rogue(world, row.verdict, one);
     co_await world.loop.sleep(kSettle);

@@ -4,6 +4,13 @@
 namespace culvert::protocol {
 namespace {
 
+// The honest connection's bytes come back in no (virtual) time; a stall would show as a timer.
+constexpr io::Duration kHonestWaitMax = 1ms;
+// Most misbehaviour is over in this time; beside what waits for deadlines fewer bytes do.
+constexpr io::Duration kHonestBusy = 1s;
+constexpr io::Duration kHonestPause = 50ms;
+constexpr io::Duration kHonestPauseLong = 500ms;
+
 const tls::CertificateAuthority& authority() {
   static const auto made =
       *tls::CertificateAuthority::create("mesh", std::chrono::system_clock::now());
@@ -133,6 +140,16 @@ io::Task<> HboneWorld::exchange(net::Stream& application) {
   }
   if (received != sent) {
     co_await fail(Errc::protocol, "bytes were lost or changed");
+  }
+}
+
+io::Task<> HboneWorld::stay_honest(net::Stream& application, const bool& over, Result<>& result) {
+  const auto since = loop.now();
+  while (!over && result) {
+    const auto began = loop.now();
+    result = co_await as_result(exchange(application));
+    CHECK(loop.now() - began <= kHonestWaitMax);
+    co_await loop.sleep(began - since < kHonestBusy ? kHonestPause : kHonestPauseLong);
   }
 }
 

@@ -64,6 +64,9 @@ class HboneWorld final : public proxy::Network {
   // exchange sends 1 KiB on a call to the honest server and gets it back. Fails if not.
   io::Task<> exchange(net::Stream& application);
 
+  // stay_honest exchanges bytes on such a call until `over` and gives the first failure.
+  io::Task<> stay_honest(net::Stream& application, const bool& over, Result<>& result);
+
   // close ends everything that runs; needed before destruction.
   io::Task<> close();
 
