@@ -27,6 +27,9 @@ constexpr double kGrowthMax = 0.05;
 // One descriptor more or less is a connection under way, and no leak.
 constexpr long kDescriptorsNoise = 4;
 constexpr std::size_t kWrongsShown = 20;
+// Guests come again under the same names, as the pods of a Deployment do: metrics keep a series for
+// each pair of workloads that ever talked.
+constexpr int kGuestNames = 8;
 
 std::string echo_port() {
   return std::to_string(kEchoPort);
@@ -127,7 +130,8 @@ void Soak::churn_once() {
 void Soak::guest_comes_and_goes() {
   const int number = ++guests_;
   Pod& guest =
-      mesh_.pod(fmt::format("guest-{}", number), number % 2 == 0 ? "east" : "west").serving_echo();
+      mesh_.pod(fmt::format("guest-{}", number % kGuestNames), number % 2 == 0 ? "east" : "west")
+          .serving_echo();
   mesh_.apply("pod-" + guest.name(), pod_yaml(guest));
   guest.node().enrol(guest);
   mesh_.wait_known();
