@@ -88,7 +88,4 @@ inline void check_churn(Process& churn, Milliseconds limit, int right) {
   check_streams({.exit_code = code.value_or(-1), .out = churn.log()}, right);
 }
 
-// Whether some line of a log holds all of these words.
-bool has_line(const std::string& log, std::initializer_list<std::string> words);
-
 }  // namespace culvert::lab

@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -49,6 +51,21 @@ inline double number_of(const Outcome& outcome, const char* key) {
   const auto line = nlohmann::json::parse(outcome.out, nullptr, false);
   REQUIRE(line.is_object());
   return line.value(key, -1.0);
+}
+
+// Whether some line of a log holds all of these words.
+inline bool has_line(const std::string& log, std::initializer_list<std::string> words) {
+  std::size_t start = 0;
+  while (start < log.size()) {
+    const std::size_t end = std::min(log.find('\n', start), log.size());
+    const std::string_view line = std::string_view(log).substr(start, end - start);
+    if (std::ranges::all_of(
+            words, [&](const std::string& word) { return line.find(word) != line.npos; })) {
+      return true;
+    }
+    start = end + 1;
+  }
+  return false;
 }
 
 }  // namespace culvert::lab

@@ -137,28 +137,20 @@ TEST_CASE("a CONNECT with a header that HTTP/2 forbids loses its stream") {
   check_all(rows);
 }
 
-std::string repeated(const std::string& text, std::size_t count) {
-  std::string all;
-  for (std::size_t i = 0; i < count; ++i) {
-    all += text;
-  }
-  return all;
-}
-
 TEST_CASE("a CONNECT with more headers than the limit gets 431, and they are not kept") {
   const std::string good = h2::connect_block("10.0.0.2:8080");
   // 1 octet each, and 4 KiB in memory if they were copied: 40 MiB.
   const std::string bomb =
-      h2::literal("baggage", std::string(4000, 'b'), 0x40) + repeated("\xbe", 10'000);
+      h2::literal("baggage", std::string(4000, 'b'), 0x40) + h2::repeated("\xbe", 10'000);
   const std::array rows = {
-      Row{"3,000 small headers", with_block(good + repeated(h2::literal("a", "b"), 3000)),
+      Row{"3,000 small headers", with_block(good + h2::repeated(h2::literal("a", "b"), 3000)),
           answered("431", Offence::request)},
       Row{"a compression bomb", with_block(good + bomb), answered("431", Offence::request)},
       Row{"five values of 16,000 bytes",
           {.request = h2::frame(h2::kHeaders, 0, 3, good) +
-                      repeated(h2::frame(h2::kContinuation, 0, 3,
-                                         h2::literal("baggage", std::string(16'000, 'v'))),
-                               5) +
+                      h2::repeated(h2::frame(h2::kContinuation, 0, 3,
+                                             h2::literal("baggage", std::string(16'000, 'v'))),
+                                   5) +
                       h2::frame(h2::kContinuation, h2::kEndHeaders, 3, "")},
           answered("431", Offence::request)},
   };

@@ -7,14 +7,6 @@ namespace {
 
 using proxy::Offence;
 
-std::string repeated(const std::string& text, std::size_t count) {
-  std::string all;
-  for (std::size_t i = 0; i < count; ++i) {
-    all += text;
-  }
-  return all;
-}
-
 Verdict tunnel_ended(std::uint32_t code) {
   return {.goaway = code, .end = End::fin, .within = 2s, .offence = Offence::http2};
 }
@@ -120,7 +112,8 @@ TEST_CASE("what breaks a rule of one stream costs that stream") {
 TEST_CASE("more DATA than a stream's window is a reset of that stream") {
   const std::array rows = {
       Row{"196 KiB to a reader that sleeps",
-          {.uses_stream_1 = false, .after = repeated(h2::data(3, std::string(16'384, 'x')), 12)},
+          {.uses_stream_1 = false,
+           .after = h2::repeated(h2::data(3, std::string(16'384, 'x')), 12)},
           {.status = "200", .reset = h2::kFlowControlError, .offence = Offence::request},
           Application::sleeps},
   };
@@ -166,20 +159,20 @@ TEST_CASE("a flood ends the tunnel of who floods, and memory stays bounded") {
   const std::array rows = {
       Row{"CONTINUATION without end",
           {.request = h2::frame(h2::kHeaders, 0, 3, h2::connect_block("10.0.0.2:8080")),
-           .flood = repeated(h2::frame(h2::kContinuation, 0, 3, ""), 100)},
+           .flood = h2::repeated(h2::frame(h2::kContinuation, 0, 3, ""), 100)},
           cut},
       Row{"CONTINUATION with headers, without end",
           {.request = h2::frame(h2::kHeaders, 0, 3, h2::connect_block("10.0.0.2:8080")),
            .flood = h2::frame(h2::kContinuation, 0, 3, h2::literal("a", std::string(4000, 'b')))},
           cut},
       Row{"SETTINGS whose acks are not read",
-          {.reads = false, .uses_stream_1 = false, .flood = repeated(h2::settings(), 100)},
+          {.reads = false, .uses_stream_1 = false, .flood = h2::repeated(h2::settings(), 100)},
           cut},
       Row{"PINGs whose acks are not read",
-          {.reads = false, .uses_stream_1 = false, .flood = repeated(h2::ping(), 100)},
+          {.reads = false, .uses_stream_1 = false, .flood = h2::repeated(h2::ping(), 100)},
           cut},
       Row{"SETTINGS with 33 entries",
-          {.request = h2::settings(repeated(h2::setting(4, 1), 33))},
+          {.request = h2::settings(h2::repeated(h2::setting(4, 1), 33))},
           tunnel_ended(h2::kEnhanceYourCalm)},
       Row{"rapid reset",
           {.uses_stream_1 = false,
@@ -196,23 +189,23 @@ TEST_CASE("a flood ends the tunnel of who floods, and memory stays bounded") {
 TEST_CASE("a flood of what costs little is borne, and its neighbours notice nothing") {
   const std::array rows = {
       Row{"PINGs",
-          {.flood = repeated(h2::ping(), 100), .flood_rounds = 100},
+          {.flood = h2::repeated(h2::ping(), 100), .flood_rounds = 100},
           {.status = "200", .stream_1_lives = true}},
       Row{"SETTINGS",
-          {.flood = repeated(h2::settings(), 100), .flood_rounds = 100},
+          {.flood = h2::repeated(h2::settings(), 100), .flood_rounds = 100},
           {.status = "200", .stream_1_lives = true}},
       Row{"empty DATA",
-          {.flood = repeated(h2::data(3, ""), 100), .flood_rounds = 100},
+          {.flood = h2::repeated(h2::data(3, ""), 100), .flood_rounds = 100},
           {.status = "200", .stream_1_lives = true}},
       Row{"PRIORITY",
-          {.flood = repeated(h2::frame(h2::kPriority, 0, 3, std::string(5, '\0')), 100),
+          {.flood = h2::repeated(h2::frame(h2::kPriority, 0, 3, std::string(5, '\0')), 100),
            .flood_rounds = 100},
           {.status = "200", .stream_1_lives = true}},
       Row{"WINDOW_UPDATE",
-          {.flood = repeated(h2::window_update(3, 1), 100), .flood_rounds = 100},
+          {.flood = h2::repeated(h2::window_update(3, 1), 100), .flood_rounds = 100},
           {.status = "200", .stream_1_lives = true}},
       Row{"frames of unknown types",
-          {.flood = repeated(h2::frame(0xbb, 0xff, 3, "whatever"), 100), .flood_rounds = 100},
+          {.flood = h2::repeated(h2::frame(0xbb, 0xff, 3, "whatever"), 100), .flood_rounds = 100},
           {.status = "200", .stream_1_lives = true}},
   };
   check_all(rows);

@@ -5,14 +5,6 @@
 namespace culvert::protocol {
 namespace {
 
-std::string repeated(const std::string& text, std::size_t count) {
-  std::string all;
-  for (std::size_t i = 0; i < count; ++i) {
-    all += text;
-  }
-  return all;
-}
-
 ServerVerdict cut(std::uint32_t goaway) {
   return {.goaway = goaway};
 }
@@ -85,7 +77,7 @@ TEST_CASE("a frame that HTTP/2 forbids ends the tunnel and resets the caller") {
       ServerRow{"WINDOW_UPDATE by 0", sends(h2::window_update(0, 0)), cut(h2::kProtocolError)},
       ServerRow{"a window of 2^31", sends(h2::settings(h2::setting(4, 0x80000000))),
                 cut(h2::kFlowControlError)},
-      ServerRow{"a window that overflows", sends(repeated(h2::window_update(0, 0x7fffffff), 2)),
+      ServerRow{"a window that overflows", sends(h2::repeated(h2::window_update(0, 0x7fffffff), 2)),
                 cut(h2::kFlowControlError)},
       ServerRow{"a frame of 16,385 bytes", sends(h2::data(1, std::string(16'385, 'x'))),
                 cut(h2::kFrameSizeError)},
@@ -94,11 +86,11 @@ TEST_CASE("a frame that HTTP/2 forbids ends the tunnel and resets the caller") {
       ServerRow{
           "CONTINUATION without end",
           {.answer = h2::frame(h2::kHeaders, 0, 1, kStatus200),
-           .flood = repeated(
+           .flood = h2::repeated(
                h2::frame(h2::kContinuation, 0, 1, h2::literal("a", std::string(1000, 'b'))), 16)},
           {}},
-      ServerRow{"PINGs without end", {.flood = repeated(h2::ping(), 1000)}, {}},
-      ServerRow{"SETTINGS without end", {.flood = repeated(h2::settings(), 1000)}, {}},
+      ServerRow{"PINGs without end", {.flood = h2::repeated(h2::ping(), 1000)}, {}},
+      ServerRow{"SETTINGS without end", {.flood = h2::repeated(h2::settings(), 1000)}, {}},
   };
   check_all(rows);
 }

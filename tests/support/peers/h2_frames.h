@@ -113,6 +113,14 @@ inline std::string connect_block(std::string_view authority) {
   return literal(":method", "CONNECT") + literal(":authority", authority);
 }
 
+inline std::string repeated(const std::string& text, std::size_t count) {
+  std::string all;
+  for (std::size_t i = 0; i < count; ++i) {
+    all += text;
+  }
+  return all;
+}
+
 struct Frame {
   std::uint8_t type = 0;
   std::uint8_t flags = 0;
