@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -17,6 +18,12 @@ class LabError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Later is text that costs something to make, such as a daemon's log: it is made when a message is
+// made of it.
+struct Later {
+  std::function<std::string()> make;
+};
+
 // expect throws with a sentence unless `condition` holds.
 template <typename... Args>
 void expect(bool condition, fmt::format_string<Args...> format, Args&&... args) {
@@ -26,3 +33,11 @@ void expect(bool condition, fmt::format_string<Args...> format, Args&&... args) 
 }
 
 }  // namespace culvert::lab
+
+template <>
+struct fmt::formatter<culvert::lab::Later> : fmt::formatter<std::string_view> {
+  template <typename Context>
+  auto format(const culvert::lab::Later& later, Context& context) const {
+    return fmt::formatter<std::string_view>::format(later.make(), context);
+  }
+};

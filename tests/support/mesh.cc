@@ -211,7 +211,7 @@ void Mesh::wait_known(Milliseconds limit) {
       return missing.empty();
     });
     expect(known, "ztunnel of {} does not know {} after {} ms; the logs:\n{}", node.name(), missing,
-           limit.count(), logs());
+           limit.count(), Later{[this] { return logs(); }});
   }
 }
 

@@ -84,14 +84,16 @@ bool Node::ready() const {
 }
 
 void Node::wait_ready(Milliseconds limit) {
+  const Later ztunnels{[this] { return ztunnel_log(); }};
+  const Later agents{[this] { return agent_log(); }};
   const bool became_ready = eventually(limit, [&] {
-    expect(ztunnel_.alive(), "ztunnel of {} ended early; its log says:\n{}", name_, ztunnel_log());
-    expect(agent_.alive(), "the agent of {} ended early; its log says:\n{}", name_, agent_log());
+    expect(ztunnel_.alive(), "ztunnel of {} ended early; its log says:\n{}", name_, ztunnels);
+    expect(agent_.alive(), "the agent of {} ended early; its log says:\n{}", name_, agents);
     return ready();
   });
   expect(became_ready,
          "ztunnel of {} is not ready after {} ms; its log says:\n{}\nthe agent's:\n{}", name_,
-         limit.count(), ztunnel_log(), agent_log());
+         limit.count(), ztunnels, agents);
 }
 
 std::string Node::try_enrol(const Pod& pod) const {
@@ -102,7 +104,8 @@ void Node::enrol(const Pod& pod) const {
   std::string error;
   const bool enrolled = eventually(kEnrolWithin, [&] { return (error = try_enrol(pod)).empty(); });
   expect(enrolled, "pod {} could not be enrolled on {}: {}\nthe agent's log:\n{}\nztunnel's:\n{}",
-         pod.name(), name_, error, agent_log(), ztunnel_log());
+         pod.name(), name_, error, Later{[this] { return agent_log(); }},
+         Later{[this] { return ztunnel_log(); }});
 }
 
 std::string Node::unenrol(const Pod& pod) const {

@@ -194,7 +194,7 @@ void Soak::sample() {
   for (Footprints& daemon : footprints_) {
     daemon.samples.push_back(footprint_of(daemon.pid));
     expect(daemon.samples.back().resident_kb > 0, "{} has died; its log:\n{}", daemon.name,
-           mesh_.logs().substr(0, 4000));
+           Later{[this] { return mesh_.logs().substr(0, 4000); }});
   }
 }
 
