@@ -268,9 +268,6 @@ io::Task<> play(HboneWorld& world, const ServerRow& row, std::vector<Called>& ca
   co_await world.exchange(*application);
   co_await world.loop.sleep(proxy::kIdleTunnelTimeout + kSettle);
 
-  if (row.verdict.stays) {
-    co_return;
-  }
   // A PING that is under way at that very moment is no leak.
   for (int i = 0; i < 10 && io::frame_census().live > frames_before; ++i) {
     co_await world.loop.sleep(7ms);

@@ -57,7 +57,6 @@ struct ServerVerdict {
   AppEnd end = AppEnd::reset;
   io::Duration within = 1s;
   io::Duration not_before = 0s;
-  bool stays = false;               // the connection ends with its tunnel and not before
   std::optional<int> tunnels = {};  // how many each caller has the server try
   // What the server gets, while the caller is there.
   std::string alert = {};

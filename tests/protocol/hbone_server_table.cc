@@ -132,10 +132,11 @@ TEST_CASE("a server's GOAWAY ends no stream that it has taken, in any phase") {
   check_all(rows);
 }
 
-TEST_CASE("a server that allows no window for ever holds up its own callers alone") {
-  check(ServerRow{"a window of 0",
-                  {.settings = h2::settings(h2::setting(4, 0))},
-                  {.end = AppEnd::none, .stays = true}});
+TEST_CASE(
+    "a server that allows no window for ever holds up its own callers alone, and only while they "
+    "stay") {
+  check(ServerRow{
+      "a window of 0", {.settings = h2::settings(h2::setting(4, 0))}, {.end = AppEnd::none}});
 }
 
 }  // namespace

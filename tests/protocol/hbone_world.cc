@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/protocol/hbone_world.h"
+#include "ztunnel/proxy/limits.h"
 
 namespace culvert::protocol {
 namespace {
@@ -64,6 +65,15 @@ io::Task<> sleep_until_cut(io::Loop& on, std::unique_ptr<net::Stream> stream) {
   }
 }
 
+// What a worker does for its connections beside carrying them.
+io::Task<> look_after(io::Loop& loop, sim::Node& one, sim::Node& other) {
+  for (;;) {
+    co_await loop.sleep(proxy::kTrackerInterval);
+    one.tracker.look_after();
+    other.tracker.look_after();
+  }
+}
+
 }  // namespace
 
 Credentials credentials(Shows shows, bool as_server) {
@@ -107,6 +117,7 @@ HboneWorld::HboneWorld(io::SimLoop& on)
   CHECK(store.apply_addresses(added, {}).empty());
   client.mesh.set_snapshot(store.snapshot());
   server.mesh.set_snapshot(store.snapshot());
+  scope.spawn(look_after(on, client, server));
 }
 
 std::unique_ptr<net::Stream> HboneWorld::knock(std::size_t pipe_bytes) {

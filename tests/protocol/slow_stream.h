@@ -32,6 +32,7 @@ class SlowStream final : public net::Stream {
   }
   io::Task<> shutdown_write() override { co_await inner_->shutdown_write(); }
   void reset() override { inner_->reset(); }
+  bool broken() const override { return inner_->broken(); }
 
  private:
   io::Loop& loop_;

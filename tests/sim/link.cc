@@ -91,6 +91,8 @@ class LinkEnd final : public net::Stream {
     link_->gone_[side_] = true;
   }
 
+  bool broken() const override { return link_->broken_[side_]; }
+
  private:
   // Takes what fits of the first segment, which holds bytes.
   std::size_t take_segment(MutableBytes into) {

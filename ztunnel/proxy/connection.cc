@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ztunnel/proxy/connection.h"
 
+#include <fmt/format.h>
+
 #include "ztunnel/lib/io/scope.h"
+#include "ztunnel/proxy/limits.h"
 #include "ztunnel/proxy/outcome.h"
 #include "ztunnel/proxy/tracker.h"
 
@@ -116,12 +119,12 @@ io::Task<> Connection::carry(net::Stream& downstream, net::Stream& upstream) {
   std::optional<Result<>> result;
   io::Scope scope(tracker_.loop());
   scope.spawn(copy_into(tracker_.loop(), downstream, upstream, bytes_, result));
-  carrying_ = &scope;
+  carried_.emplace(downstream, upstream, scope);
   if (end_reason_) {
     scope.cancel();
   }
   auto joined = co_await as_result(scope.join());
-  carrying_ = nullptr;
+  carried_.reset();
   if (end_reason_) {
     downstream.reset();
     upstream.reset();
@@ -134,9 +137,30 @@ io::Task<> Connection::carry(net::Stream& downstream, net::Stream& upstream) {
 void Connection::end(Error why) {
   if (!end_reason_) {
     end_reason_ = std::move(why);
-    if (carrying_ != nullptr) {
-      carrying_->cancel();
+    if (carried_) {
+      carried_->scope.cancel();
     }
+  }
+}
+
+// Ends a connection of which one side is gone while the other takes nothing and says nothing: no
+// read or write would ever notice.
+void Connection::look_for_end() {
+  if (!carried_) {
+    return;
+  }
+  const bool no_downstream = !bytes_.a_is_read && carried_->downstream.broken();
+  const bool no_upstream = !bytes_.b_is_read && carried_->upstream.broken();
+  if (!no_downstream && !no_upstream) {
+    return;
+  }
+  const io::TimePoint now = tracker_.loop().now();
+  broken_since_ = broken_since_.value_or(now);
+  if (now - *broken_since_ >= kBrokenSideLinger) {
+    end(Error{.code = Errc::closed,
+              .side = no_downstream ? Side::downstream : Side::upstream,
+              .context = fmt::format("the connection was reset, and {} had not taken all of it",
+                                     no_downstream ? "upstream" : "downstream")});
   }
 }
 

@@ -60,6 +60,14 @@ class Connection {
  private:
   friend class Tracker;
   void flush();
+  void look_for_end();
+
+  // Carried is what carry() works on, while it does.
+  struct Carried {
+    net::Stream& downstream;
+    net::Stream& upstream;
+    io::Scope& scope;
+  };
 
   Tracker& tracker_;
   Facts facts_;
@@ -70,7 +78,8 @@ class Connection {
   std::uint64_t flushed_sent_ = 0;
   std::string error_;
   std::optional<Error> end_reason_;
-  io::Scope* carrying_ = nullptr;
+  std::optional<Carried> carried_;
+  std::optional<io::TimePoint> broken_since_;
   std::list<Connection*>::iterator place_;
 };
 

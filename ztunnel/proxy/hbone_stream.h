@@ -40,6 +40,8 @@ class HboneStream final : public net::Stream {
     return answered_ ? stream_->shutdown_write() : end_early();
   }
   void reset() override;
+  // A stream that was refused unseen is not broken: another one takes over.
+  bool broken() const override { return answered_ ? stream_->broken() : failure_.has_value(); }
 
  private:
   // The reader's side.

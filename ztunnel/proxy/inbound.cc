@@ -175,17 +175,6 @@ io::Task<> serve_streams(Context& context, http::H2Connection& h2, TunnelPeer pe
   co_await streams.join();
 }
 
-// An application that neither reads nor writes keeps the copying from noticing that its stream is
-// gone: without this the peer could leave any number of such connections behind.
-io::Task<> end_with_stream(io::Loop& loop, http::H2Stream& stream, Connection& connection) {
-  co_await stream.broken();
-  co_await loop.sleep(kBrokenStreamLinger);
-  connection.end(
-      Error{.code = Errc::closed,
-            .side = Side::downstream,
-            .context = "the tunnel's stream has ended, and the application took nothing"});
-}
-
 io::Task<> serve_stream(Context& context, TunnelPeer peer, std::unique_ptr<http::H2Stream> stream) {
   Facts facts = inbound_facts(peer.pod, peer.client, peer.local);
   facts.source_identity = peer.identity;
@@ -213,11 +202,7 @@ io::Task<> serve_stream(Context& context, TunnelPeer peer, std::unique_ptr<http:
     co_return;
   }
   // Phase 4: carry bytes.
-  io::Scope watch(context.loop, io::Scope::OnFailure::ignore);
-  watch.spawn(end_with_stream(context.loop, *stream, connection));
   auto carried = co_await as_result(connection.carry(*stream, **application));
-  watch.cancel();
-  (void)co_await as_result(watch.join());
   if (!carried) {
     connection.failed(carried.error());
   }

@@ -33,9 +33,9 @@ inline constexpr std::chrono::nanoseconds kIdleTunnelTimeout = 300s;
 // for, a second each (kGoodbyeTimeout). A peer that takes neither is cut.
 inline constexpr std::chrono::nanoseconds kTunnelEndLimit = 3s;
 
-// What an application may still take of a stream that was reset, or whose tunnel has ended; it has
-// bytes that came before, as TCP would have. Then its connection is reset.
-inline constexpr std::chrono::nanoseconds kBrokenStreamLinger = 10s;
+// How long one side may still take what came before the other side was reset, or its tunnel ended:
+// as TCP would let it. Then it is reset too.
+inline constexpr std::chrono::nanoseconds kBrokenSideLinger = 10s;
 
 // Streams that we open on one tunnel before we open another; the peer's own limit counts too.
 inline constexpr std::size_t kStreamsPerTunnel = 1024;
@@ -52,7 +52,8 @@ inline constexpr std::chrono::nanoseconds kAcceptBackoff = 100ms;
 // end within the retransmissions of the SYN-ACK (1 s, 3 s).
 inline constexpr std::chrono::nanoseconds kOldListenerDrain = 5s;
 
-// How often the bytes of live connections are added to the metrics.
-inline constexpr std::chrono::nanoseconds kMetricsFlush = 1s;
+// How often live connections are looked after: their bytes are added to the metrics, and those that
+// nobody can end any more are ended.
+inline constexpr std::chrono::nanoseconds kTrackerInterval = 1s;
 
 }  // namespace culvert::proxy

@@ -22,7 +22,7 @@ Share::Share(io::Loop& loop, Network& network, obs::Metrics& metrics, std::uint6
       scope_(loop, io::Scope::OnFailure::ignore) {}
 
 io::Task<> Share::live() {
-  scope_.spawn(flush_metrics());
+  scope_.spawn(look_after_connections());
   while (!context_.draining) {
     co_await context_.drain_began.wait();
   }
@@ -88,10 +88,10 @@ io::Task<> Share::drain_pods() {
   }
 }
 
-io::Task<> Share::flush_metrics() {
+io::Task<> Share::look_after_connections() {
   for (;;) {
-    co_await loop_.sleep(kMetricsFlush);
-    tracker_.flush();
+    co_await loop_.sleep(kTrackerInterval);
+    tracker_.look_after();
   }
 }
 

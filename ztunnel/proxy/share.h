@@ -38,7 +38,7 @@ class Share {
   std::vector<LiveConnection> connections() const { return tracker_.connections(); }
 
  private:
-  io::Task<> flush_metrics();
+  io::Task<> look_after_connections();
   io::Task<> retire(std::unique_ptr<PodProxy> pod);
   io::Task<> drain_pods();
 

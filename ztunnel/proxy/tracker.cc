@@ -22,9 +22,10 @@ void Tracker::recheck(const policy::Snapshot& snapshot) {
   }
 }
 
-void Tracker::flush() {
+void Tracker::look_after() {
   for (Connection* connection : connections_) {
     connection->flush();
+    connection->look_for_end();
   }
 }
 

@@ -37,8 +37,9 @@ class Tracker {
   // old one).
   void recheck(const policy::Snapshot& snapshot);
 
-  // flush adds the bytes of live connections to the metrics.
-  void flush();
+  // look_after adds the bytes of live connections to the metrics, and ends those of which one side
+  // is gone and the other does nothing (kBrokenSideLinger). Call it every kTrackerInterval.
+  void look_after();
 
   std::vector<LiveConnection> connections() const;
   std::size_t size() const { return connections_.size(); }

@@ -42,6 +42,7 @@ class RawTls final : public net::Stream {
   io::Task<> write_all(Bytes from) override;
   io::Task<> shutdown_write() override;
   void reset() override { transport_->reset(); }
+  bool broken() const override { return transport_->broken(); }
 
   net::Stream& transport() { return *transport_; }
   bool transport_ended() const { return transport_ended_; }

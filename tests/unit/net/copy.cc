@@ -158,6 +158,7 @@ class Firehose final : public Stream {
   io::Task<> write_all(Bytes) override { co_return; }
   io::Task<> shutdown_write() override { co_return; }
   void reset() override {}
+  bool broken() const override { return false; }
   std::size_t largest_read = 0;
 
  private:

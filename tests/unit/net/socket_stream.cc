@@ -76,6 +76,25 @@ TEST_CASE("a destroyed stream is an end for the peer, not a reset") {
   });
 }
 
+TEST_CASE(
+    "whoever does not read can ask whether the stream is broken; unread bytes and ends are not") {
+  for_each_backend([](io::Loop& loop) {
+    TcpPair pair = tcp_pair(loop);
+    CHECK_FALSE(pair.server->broken());
+    CHECK(block_on(loop, write_text(*pair.client, "unread")));
+    CHECK(block_on(loop, pair.server->shutdown_write()));
+    CHECK(block_on(loop, pair.client->shutdown_write()));
+    CHECK_FALSE(pair.server->broken());  // both have ended, and nobody was cut
+    pair.client->reset();
+    CHECK(pair.client->broken());
+
+    TcpPair cut = tcp_pair(loop);
+    CHECK(block_on(loop, write_text(*cut.client, "unread")));
+    cut.client->reset();
+    CHECK(cut.server->broken());
+  });
+}
+
 TEST_CASE("readable waits for bytes and takes none") {
   for_each_backend([](io::Loop& loop) {
     TcpPair pair = tcp_pair(loop);

@@ -104,6 +104,7 @@ class Borrowed final : public net::Stream {
   io::Task<> write_all(Bytes from) override { return stream_.write_all(from); }
   io::Task<> shutdown_write() override { return stream_.shutdown_write(); }
   void reset() override { stream_.reset(); }
+  bool broken() const override { return stream_.broken(); }
 
  private:
   net::Stream& stream_;

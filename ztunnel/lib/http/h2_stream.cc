@@ -186,13 +186,6 @@ void H2Stream::close(Error error, bool ends_cleanly) {
 void H2Stream::notify_all() {
   readable_.notify_all();
   writable_.notify_all();
-  broken_.notify_all();
-}
-
-io::Task<> H2Stream::broken() {
-  while (!failure_) {
-    co_await broken_.wait();
-  }
 }
 
 Error H2Stream::gone() const {

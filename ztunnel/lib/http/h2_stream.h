@@ -61,14 +61,11 @@ class H2Stream final : public net::Stream {
   // finish ends our side as shutdown_write does, with trailers.
   io::Task<> finish(HeaderList trailers);
 
-  // broken waits until nothing can come or go any more: the stream was reset by either side or the
-  // connection has ended. For who neither reads nor writes meanwhile. May not return at a stream
-  // that both sides ended in order.
-  io::Task<> broken();
-
   // reset sends RST_STREAM with CONNECT_ERROR, or another code.
   void reset() override { reset(ResetCode::connect_error); }
   void reset(ResetCode code);
+
+  bool broken() const override { return failure_.has_value(); }
 
   // trailers gives what came after the last byte; empty before read_some returned 0.
   const HeaderList& trailers() const { return trailers_; }
@@ -112,7 +109,6 @@ class H2Stream final : public net::Stream {
   ByteQueue received_;
   io::Event readable_;
   io::Event writable_;
-  io::Event broken_;
 
   H2Stream* previous_ = nullptr;  // in the session's list of open streams
   H2Stream* next_ = nullptr;

@@ -37,11 +37,17 @@ class CopyBuffer {
   std::unique_ptr<std::uint8_t[]> bytes_ = std::make_unique_for_overwrite<std::uint8_t[]>(size_);
 };
 
-io::Task<> copy_one_way(io::Loop& loop, Stream& from, Stream& to,
-                        std::atomic<std::uint64_t>& bytes) {
+io::Task<> copy_one_way(io::Loop& loop, Stream& from, Stream& to, std::atomic<std::uint64_t>& bytes,
+                        bool& is_read) {
   CopyBuffer buffer;
   std::size_t since_yield = 0;
-  while (const std::size_t count = co_await from.read_some(buffer.space())) {
+  for (;;) {
+    is_read = true;
+    const std::size_t count = co_await from.read_some(buffer.space());
+    is_read = false;
+    if (count == 0) {
+      break;
+    }
     co_await to.write_all(buffer.filled(count));
     bytes.fetch_add(count, std::memory_order_relaxed);
     buffer.learn_from(count);
@@ -58,8 +64,8 @@ io::Task<> copy_one_way(io::Loop& loop, Stream& from, Stream& to,
 
 io::Task<> copy_both(io::Loop& loop, Stream& a, Stream& b, CopyCounters& counters) {
   io::Scope directions(loop);
-  directions.spawn(copy_one_way(loop, a, b, counters.a_to_b_bytes));
-  directions.spawn(copy_one_way(loop, b, a, counters.b_to_a_bytes));
+  directions.spawn(copy_one_way(loop, a, b, counters.a_to_b_bytes, counters.a_is_read));
+  directions.spawn(copy_one_way(loop, b, a, counters.b_to_a_bytes, counters.b_is_read));
   auto ended = co_await as_result(directions.join());
   if (!ended) {
     a.reset();

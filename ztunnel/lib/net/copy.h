@@ -19,10 +19,14 @@ constexpr int kCopySmallReadsBeforeShrink = 64;
 // A direction that never has to wait lets others run after so many bytes: about 100 us of copying.
 constexpr std::size_t kCopyBytesBeforeYield = 256 * 1024;
 
-// Counters that grow while bytes flow; other threads may read them (metrics).
+// What is going on in a copy. The counters grow while bytes flow, and other threads may read them.
 struct CopyCounters {
   std::atomic<std::uint64_t> a_to_b_bytes{0};
   std::atomic<std::uint64_t> b_to_a_bytes{0};
+  // A read of a, or of b, is under way, and would notice a reset. None is while the other side has
+  // not taken what was read, and none after the end. For the loop's own thread.
+  bool a_is_read = false;
+  bool b_is_read = false;
 };
 
 // copy_both copies from each stream to the other. The end of one direction is passed on

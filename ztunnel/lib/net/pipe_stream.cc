@@ -129,6 +129,8 @@ class PipeStream final : public Stream {
     connection_->wake_all();
   }
 
+  bool broken() const override { return connection_->is_reset; }
+
  private:
   io::Loop& loop_;
   // Shared by the two ends alone, which code under test owns and destroys one by one.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ztunnel/lib/net/socket_stream.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -90,6 +91,13 @@ void SocketStream::reset() {
   if (::connect(fd_.get(), &unspecified, sizeof(unspecified)) != 0) {
     ::shutdown(fd_.get(), SHUT_RDWR);  // a unix socket
   }
+}
+
+bool SocketStream::broken() const {
+  // POLLERR is the socket's pending error (ECONNRESET, ETIMEDOUT). POLLHUP is none: both sides may
+  // have ended in order while bytes wait to be read.
+  pollfd socket{.fd = fd_.get(), .events = 0, .revents = 0};
+  return reset_ || (::poll(&socket, 1, 0) == 1 && (socket.revents & POLLERR) != 0);
 }
 
 Result<SocketAddress> SocketStream::local_address() const {

@@ -23,6 +23,9 @@ class SocketStream final : public Stream {
   // then may the stream be destroyed, as ever. A unix socket knows no RST: its peer sees the end.
   void reset() override;
 
+  // broken asks the kernel: one system call.
+  bool broken() const override;
+
   // readable waits until read_some would not wait: for idle connections that should hold no buffer.
   io::Task<> readable();
 

@@ -1,6 +1,6 @@
 // Stream: a two-way run of bytes, whatever carries it: TCP, TLS, one stream of an HTTP/2
-// connection, a pipe in a test. Four operations, so that every carrier can offer all of them
-// faithfully.
+// connection, a pipe in a test. Four operations and one question, so that every carrier can
+// offer all of them faithfully.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -28,6 +28,11 @@ class Stream {
   // reset gives up both directions at once; the peer sees a reset, not an end. Pending operations
   // fail with `closed` or `cancelled`. Harmless when repeated. Does not suspend.
   virtual void reset() = 0;
+
+  // broken tells that nothing can come or go any more: the stream was reset by either side, or what
+  // carries it has ended. For who neither reads nor gets rid of what it writes; a read or a write
+  // that is under way finds out by itself.
+  virtual bool broken() const = 0;
 };
 
 }  // namespace culvert::net

@@ -46,6 +46,7 @@ class TlsStream final : public net::Stream {
   // Sends close_notify and ends the transport's direction. Harmless when repeated.
   io::Task<> shutdown_write() override;
   void reset() override { transport_->reset(); }
+  bool broken() const override { return transport_->broken(); }
 
   const SpiffeId& peer_identity() const { return peer_; }
   std::string_view cipher() const;  // such as "TLS_AES_128_GCM_SHA256"
