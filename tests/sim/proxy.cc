@@ -4,6 +4,7 @@
 #include <string>
 
 #include "tests/sim/world.h"
+#include "ztunnel/lib/net/proxy_header.h"
 
 namespace culvert::sim {
 namespace {
@@ -69,6 +70,24 @@ io::Task<> small_exchange(World& world) {
 
 io::Task<> large_exchange(World& world) {
   co_await exchange(world, 100'000);
+}
+
+// The application echoes, so the header that it got first comes back first.
+io::Task<> proxied_exchange(World& world) {
+  world.want_proxy();
+  const auto application = world.connect();
+  co_await write_and_end(*application, "hello");
+  const std::string text = co_await read_all(*application);
+  const auto parsed = co_await net::parse_proxy_header(as_bytes(text));
+  // The source is who opened the tunnel, as Istio has it: its port, too.
+  const SocketAddress peer{kClient.ip, kTunnelPort};
+  const net::ProxyHeader expected{peer, kServer, "spiffe://cluster.local/ns/demo/sa/client"};
+  if (!parsed || parsed->header != expected) {
+    co_await fail(Errc::protocol, "the application was not told who calls whom");
+  }
+  if (text.substr(parsed->bytes) != "hello") {
+    co_await fail(Errc::protocol, "bytes were lost or changed behind the header");
+  }
 }
 
 // Two connections share one tunnel.
@@ -161,6 +180,11 @@ void check(const Report& report) {
 TEST_CASE("what an application sends early comes back through the tunnel, in any order of events") {
   check(run_to_end(in_world(small_exchange), kSeeds));
   check(run_to_end(in_world(large_exchange), kSeeds / 10));
+}
+
+TEST_CASE("an application that wants PROXY is told who calls whom, through its own loopback") {
+  check(run_to_end(in_world(proxied_exchange), kSeeds / 10));
+  check(cancel_everywhere(in_world(proxied_exchange)));
 }
 
 TEST_CASE("two connections of one pair share a tunnel") {

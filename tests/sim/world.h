@@ -16,6 +16,9 @@
 
 namespace culvert::sim {
 
+// Where tunnels come from.
+inline constexpr std::uint16_t kTunnelPort = 41000;
+
 class World final : public proxy::Network {
  public:
   explicit World(io::Loop& loop)
@@ -41,6 +44,22 @@ class World final : public proxy::Network {
     client.mesh.set_snapshot(store.snapshot());
     server.mesh.set_snapshot(store.snapshot());
     server.tracker.recheck(*store.snapshot());
+  }
+
+  // want_proxy makes the server's workload one whose application wants a PROXY header.
+  void want_proxy() {
+    istio::workload::Address resource;
+    CHECK(resource.ParseFromString(workload_resource("server", kServer)));
+    auto& tunnel = *resource.mutable_workload()->mutable_application_tunnel();
+    tunnel.set_protocol(istio::workload::ApplicationTunnel::PROXY);
+    tunnel.set_port(15088);
+    const auto bytes = resource.SerializeAsString();
+    const std::array<policy::ResourceBytes, 1> added = {
+        policy::ResourceBytes{"Kubernetes//Pod/demo/server", as_bytes(bytes)}};
+    CHECK(store.apply_addresses(added, {}).empty());
+    publish();
+    application = at("127.0.0.1:15088");
+    caller = application.ip;
   }
 
   void deny_client() {
@@ -79,14 +98,14 @@ class World final : public proxy::Network {
     }
     auto ends = net::make_pipe(loop_);
     scope.spawn(proxy::serve_tunnel(server.context, pod("server"),
-                                    {std::move(ends[1]), {source, 41000}, kTunnel}));
+                                    {std::move(ends[1]), {source, kTunnelPort}, kTunnel}));
     co_return std::move(ends[0]);
   }
   io::Task<std::unique_ptr<net::Stream>> deliver(proxy::PodPtr, SocketAddress to,
                                                  IpAddress client_ip) override {
     co_await loop_.sleep(std::chrono::milliseconds(1));
-    CHECK(to == kServer);
-    CHECK(client_ip == kClient.ip);
+    CHECK(to == application);
+    CHECK(client_ip == caller);
     ++deliveries;
     auto ends = net::make_pipe(loop_);
     scope.spawn(echo(std::move(ends[1]), delivered_bytes));
@@ -114,6 +133,8 @@ class World final : public proxy::Network {
   Node client;
   Node server;
   proxy::Pool pool;
+  SocketAddress application = kServer;  // where it must be reached,
+  IpAddress caller = kClient.ip;        // and by whom
   int deliveries = 0;
   std::size_t delivered_bytes = 0;
   io::Scope scope;  // last: what runs in it uses all of the above

@@ -6,6 +6,7 @@
 #include "ztunnel/lib/http/h2_connection.h"
 #include "ztunnel/lib/io/scope.h"
 #include "ztunnel/lib/io/timeout.h"
+#include "ztunnel/lib/net/proxy_header.h"
 #include "ztunnel/lib/tls/stream.h"
 #include "ztunnel/proxy/hbone.h"
 #include "ztunnel/proxy/limits.h"
@@ -87,9 +88,12 @@ Result<> check_policy(Context& context, const Facts& facts) {
   return {};
 }
 
+// The header that goes before the client's bytes, if the workload's application wants one.
+using MaybeHeader = std::optional<net::ProxyHeader>;
+
 // Phase 2 of a stream: what does the peer want, and may it?
-io::Task<> admit_stream(Context& context, const http::H2Stream& stream, const TunnelPeer& peer,
-                        Facts& facts) {
+io::Task<MaybeHeader> admit_stream(Context& context, const http::H2Stream& stream,
+                                   const TunnelPeer& peer, Facts& facts) {
   const auto request = co_await parse_connect(stream.request());
   facts.destination = co_await context.mesh.own_workload(peer.pod);
   facts.destination_identity = facts.destination->identity();
@@ -107,10 +111,25 @@ io::Task<> admit_stream(Context& context, const http::H2Stream& stream, const Tu
     facts.source = workload_from_baggage(request.baggage, peer.identity);
   }
   co_await check_policy(context, facts);
+  MaybeHeader header;
+  if (target.proxied) {
+    header.emplace(peer.client, *target.proxied, to_string(peer.identity));
+  }
+  co_return header;
 }
 
-io::Task<std::unique_ptr<net::Stream>> reach_application(Context& context, const Facts& facts) {
-  auto application = co_await context.network.deliver(facts.pod, facts.actual, facts.downstream.ip);
+// Phase 3: the application, from the client's own address; or through the pod's loopback, where
+// nobody else can reach it, if a PROXY header is to say who the client is (as Istio's ztunnel does,
+// LOCALHOST_APP_TUNNEL).
+io::Task<std::unique_ptr<net::Stream>> reach_application(Context& context, const Facts& facts,
+                                                         bool through_loopback) {
+  SocketAddress to = facts.actual;
+  IpAddress client = facts.downstream.ip;
+  if (through_loopback) {
+    to.ip = to.ip.is_v4() ? IpAddress::loopback_v4() : IpAddress::loopback_v6();
+    client = to.ip;
+  }
+  auto application = co_await context.network.deliver(facts.pod, to, client);
   auto still_allowed = check_policy(context, facts);
   if (!still_allowed) {
     application->reset();
@@ -185,8 +204,8 @@ io::Task<> serve_stream(Context& context, TunnelPeer peer, std::unique_ptr<http:
         stream->respond(outcome_of(admitted.error()).connect_status, {}, /* end_stream= */ true));
     co_return;
   }
-  // Phase 3: the application, from the client's own address.
-  auto application = co_await as_result(reach_application(context, facts));
+  const MaybeHeader header = *std::move(admitted);
+  auto application = co_await as_result(reach_application(context, facts, header.has_value()));
   if (!application) {
     report_refused(context, facts, application.error());
     (void)co_await as_result(stream->respond(outcome_of(application.error()).connect_status, {},
@@ -196,6 +215,10 @@ io::Task<> serve_stream(Context& context, TunnelPeer peer, std::unique_ptr<http:
   Connection connection(context.tracker, std::move(facts));
   auto answered = co_await as_result(
       stream->respond(200, {{"baggage", baggage_of(*connection.facts().destination)}}));
+  if (answered && header) {
+    const auto bytes = encode_proxy_header(*header);  // a fresh socket takes so few at once
+    answered = co_await as_result((*application)->write_all(bytes));
+  }
   if (!answered) {
     (*application)->reset();
     connection.failed(answered.error());
@@ -230,7 +253,8 @@ io::Task<> serve_plaintext(Context& context, PodPtr pod, Accepted accepted) {
     report_refused(context, facts, admitted.error());
     co_return;
   }
-  auto application = co_await as_result(reach_application(context, facts));
+  auto application =
+      co_await as_result(reach_application(context, facts, /* through_loopback= */ false));
   if (!application) {
     accepted.stream->reset();
     report_refused(context, facts, application.error());

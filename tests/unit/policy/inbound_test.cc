@@ -86,15 +86,23 @@ TEST_CASE_FIXTURE(Fixture, "a waypoint accepts the addresses of those behind it"
   CHECK(target("10.0.0.2:80")->address == at("10.0.0.1:80"));
 }
 
-TEST_CASE_FIXTURE(
-    Fixture, "an application tunnel takes every address to its own port; PROXY is refused as yet") {
+TEST_CASE_FIXTURE(Fixture,
+                  "an application tunnel takes every address to its own port, and PROXY names what "
+                  "was asked for") {
   auto a = pod("a", "10.0.0.1");
   a.mutable_application_tunnel()->set_port(15088);
   mesh.put(a);
   CHECK(target("10.96.0.1:80")->address == at("10.0.0.1:15088"));
+  CHECK_FALSE(target("10.96.0.1:80")->proxied.has_value());
   a.mutable_application_tunnel()->set_protocol(wl::ApplicationTunnel::PROXY);
   mesh.put(a);
-  CHECK(target("10.96.0.1:80").error().code == Errc::unavailable);
+  CHECK(target("10.96.0.1:80")->address == at("10.0.0.1:15088"));
+  CHECK(target("10.96.0.1:80")->proxied == at("10.96.0.1:80"));
+  CHECK(target("web.shop.svc.cluster.local:80")->proxied == at("10.96.0.1:80"));
+  auto headless = service("web", "10.96.0.1");
+  headless.clear_addresses();
+  mesh.put(headless);
+  CHECK(target("web.shop.svc.cluster.local:80").error().code == Errc::unavailable);
 }
 
 TEST_CASE_FIXTURE(

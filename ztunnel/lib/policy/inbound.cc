@@ -59,6 +59,25 @@ Result<std::pair<std::uint16_t, ServicePtr>> next_port(const Snapshot& snapshot,
   return Answer(*target, std::move(service));
 }
 
+// proxied_destination is what a PROXY header names as the destination: the authority, or for a
+// hostname an address of the service, of our own network and of IPv4 if there is a choice.
+Result<SocketAddress> proxied_destination(const Workload& own, const Authority& authority,
+                                          const ServicePtr& service) {
+  if (const auto* address = std::get_if<SocketAddress>(&authority)) {
+    return *address;
+  }
+  const auto rank = [&own](const NetworkAddress& vip) {
+    return std::pair(vip.network == own.network, vip.ip.is_v4());
+  };
+  const auto best = std::ranges::max_element(service->vips, {}, rank);
+  if (best == service->vips.end()) {
+    return fail(Errc::unavailable,
+                fmt::format("service {} has no address for a PROXY header to name", service->key()),
+                Side::downstream);
+  }
+  return SocketAddress{best->ip, std::get<HostPort>(authority).port};
+}
+
 }  // namespace
 
 Result<Authority> parse_authority(std::string_view text) {
@@ -87,11 +106,10 @@ Result<InboundTarget> inbound_target(const Snapshot& snapshot, const Workload& o
                                      const IpAddress& local, const Authority& authority) {
   TRY(auto next, next_port(snapshot, own, local, authority));
   auto& [port, service] = next;
+  InboundTarget target;
   if (own.application_tunnel) {
     if (own.application_tunnel->proxy_protocol) {
-      return fail(
-          Errc::unavailable,
-          fmt::format("workload {} wants the PROXY protocol, which is not supported yet", own.uid));
+      TRY(target.proxied, proxied_destination(own, authority, service));
     }
     port = own.application_tunnel->port != 0 ? own.application_tunnel->port : port;
   }
@@ -100,7 +118,9 @@ Result<InboundTarget> inbound_target(const Snapshot& snapshot, const Workload& o
                 fmt::format("port {} is the mesh's own and carries no application", port),
                 Side::downstream);
   }
-  return InboundTarget{{local, port}, std::move(service)};
+  target.address = {local, port};
+  target.service = std::move(service);
+  return target;
 }
 
 ServicePtr destination_service(const Snapshot& snapshot, const Workload& own, std::uint16_t port,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -27,13 +28,19 @@ using Authority = std::variant<SocketAddress, HostPort>;
 Result<Authority> parse_authority(std::string_view text);
 
 struct InboundTarget {
-  SocketAddress address;  // connect here: always the address at which the tunnel was accepted
-  ServicePtr service;     // set if the authority was a hostname
+  // What policy is asked about, and where the application is: always the address at which the
+  // tunnel was accepted.
+  SocketAddress address;
+  ServicePtr service;  // set if the authority was a hostname
+  // Set if the workload's application tunnel is PROXY: the application is to be told that this was
+  // the destination, and is reached through the pod's loopback.
+  std::optional<SocketAddress> proxied;
 };
 
 // inbound_target validates `authority` for a stream that was accepted at `local` for the pod `own`.
 // Fails with `protocol` (answer 400) if it names an address that is not ours, and with
-// `unavailable` (answer 503) if the hostname or its port is unknown, or the port is our own.
+// `unavailable` (answer 503) if the hostname or its port is unknown, or the port is our own, or the
+// application is to be told of a service without an address.
 Result<InboundTarget> inbound_target(const Snapshot& snapshot, const Workload& own,
                                      const IpAddress& local, const Authority& authority);
 
