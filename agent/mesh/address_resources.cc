@@ -26,6 +26,19 @@ void add_ips(const std::vector<IpAddress>& ips, pb::Workload& to) {
   }
 }
 
+void set_locality(const Objects& objects, const std::string& node, pb::Workload& to) {
+  const auto found = objects.nodes.find({{}, node});
+  if (found == objects.nodes.end()) {
+    return;
+  }
+  const auto& [meta, region, zone, subzone] = found->second;
+  if (!region.empty() || !zone.empty() || !subzone.empty()) {
+    to.mutable_locality()->set_region(region);
+    to.mutable_locality()->set_zone(zone);
+    to.mutable_locality()->set_subzone(subzone);
+  }
+}
+
 void add_services(const ServedPorts& services, pb::Workload& to) {
   for (const auto& [name, ports] : services) {
     auto& list = (*to.mutable_services())[name];
@@ -154,6 +167,7 @@ pb::Workload workload_of(const Objects& objects, const MeshOptions& options,
   to.set_trust_domain(options.trust_domain);
   to.set_service_account(pod.service_account);
   to.set_node(pod.node);
+  set_locality(objects, pod.node, to);
   set_owner(pod, to);
   to.set_canonical_name(first_label(
       pod.meta.labels, {"service.istio.io/canonical-name", "app.kubernetes.io/name", "app"},
@@ -173,7 +187,8 @@ pb::Workload workload_of(const Objects& objects, const MeshOptions& options,
   return to;
 }
 
-pb::Workload workload_of(const MeshOptions& options, const Outsider& outsider) {
+pb::Workload workload_of(const Objects& objects, const MeshOptions& options,
+                         const Outsider& outsider) {
   pb::Workload to;
   to.set_uid(outsider.uid);
   to.set_name(outsider.name);
@@ -181,6 +196,7 @@ pb::Workload workload_of(const MeshOptions& options, const Outsider& outsider) {
   add_ips(outsider.ips, to);
   to.set_trust_domain(options.trust_domain);
   to.set_node(outsider.node);
+  set_locality(objects, outsider.node, to);
   to.set_cluster_id(options.cluster_id);
   to.set_workload_name(outsider.name);
   to.set_workload_type(pb::POD);

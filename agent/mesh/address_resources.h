@@ -23,7 +23,8 @@ istio::workload::Workload workload_of(const Objects& objects, const MeshOptions&
                                       const std::set<std::string>& enrolled, const Pod& pod,
                                       const ServedPorts& services, std::vector<Problem>& problems);
 
-istio::workload::Workload workload_of(const MeshOptions& options, const Outsider& outsider);
+istio::workload::Workload workload_of(const Objects& objects, const MeshOptions& options,
+                                      const Outsider& outsider);
 
 istio::workload::Service service_of(const Objects& objects, const MeshOptions& options,
                                     const Service& service, std::vector<Problem>& problems);

@@ -5,6 +5,11 @@
 
 namespace culvert::mesh {
 
+bool AuthorizationPolicy::operator==(const AuthorizationPolicy& other) const {
+  return meta == other.meta && selector == other.selector && ignored == other.ignored &&
+         l4.SerializeAsString() == other.l4.SerializeAsString();
+}
+
 std::size_t Objects::count() const {
   std::size_t total = 0;
   visit_tables(*this, *this,

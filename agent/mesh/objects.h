@@ -18,7 +18,7 @@
 namespace culvert::mesh {
 
 using Labels = std::map<std::string, std::string>;
-using ObjectKey = std::pair<std::string, std::string>;  // namespace ("" for a Namespace), name
+using ObjectKey = std::pair<std::string, std::string>;  // namespace ("" where none), name
 
 struct Meta {
   std::string ns;
@@ -29,19 +29,32 @@ struct Meta {
   Labels annotations;
 
   ObjectKey key() const { return {ns, name}; }
+  bool operator==(const Meta&) const = default;
 };
 
 struct Namespace {
   Meta meta;
+  bool operator==(const Namespace&) const = default;
+};
+
+struct Node {
+  Meta meta;
+  // Where it is, by the topology labels; empty where it does not say.
+  std::string region;
+  std::string zone;
+  std::string subzone;
+  bool operator==(const Node&) const = default;
 };
 
 struct ServiceAccount {
   Meta meta;
+  bool operator==(const ServiceAccount&) const = default;
 };
 
 struct Owner {
   std::string kind;  // ReplicaSet, Job, …
   std::string name;
+  bool operator==(const Owner&) const = default;
 };
 
 struct Pod {
@@ -54,6 +67,7 @@ struct Pod {
   bool host_network = false;
   bool finished = false;  // phase Succeeded or Failed: it will never serve again
   bool ready = false;     // the Ready condition; without one, phase Running or no phase
+  bool operator==(const Pod&) const = default;
 };
 
 struct ServicePort {
@@ -61,6 +75,7 @@ struct ServicePort {
   std::uint16_t port = 0;
   std::uint16_t target_port = 0;  // 0: `target_name` decides, per pod
   std::string target_name;
+  bool operator==(const ServicePort&) const = default;
 };
 
 struct Service {
@@ -74,6 +89,7 @@ struct Service {
   bool publish_not_ready = false;
   bool ipv4 = false, ipv6 = false;  // spec.ipFamilies; neither: unknown
   Distribution distribution = Distribution::any;
+  bool operator==(const Service&) const = default;
 };
 
 struct SliceEndpoint {
@@ -81,6 +97,7 @@ struct SliceEndpoint {
   bool ready = true;
   std::string node;
   std::string pod;  // targetRef of kind Pod; empty: an address outside the cluster's pods
+  bool operator==(const SliceEndpoint&) const = default;
 };
 
 struct EndpointSlice {
@@ -88,14 +105,16 @@ struct EndpointSlice {
   std::string service;                         // label kubernetes.io/service-name
   std::map<std::string, std::uint16_t> ports;  // port name → target port, TCP only
   std::vector<SliceEndpoint> endpoints;
+  bool operator==(const EndpointSlice&) const = default;
 };
 
-// AuthorizationPolicy is converted to its L4 form where it is read (policy_yaml.h).
+// AuthorizationPolicy is converted to its L4 form where it is read.
 struct AuthorizationPolicy {
   Meta meta;
   std::optional<Labels> selector;     // none: its whole namespace
   bool ignored = false;               // for waypoints, or of an action that L4 does not have
   istio::security::Authorization l4;  // everything but the scope
+  bool operator==(const AuthorizationPolicy& other) const;
 };
 
 struct PeerAuthentication {
@@ -107,18 +126,21 @@ struct PeerAuthentication {
   // A part could not be understood that says where or how it applies: then its whole namespace is
   // STRICT.
   bool unreadable = false;
+  bool operator==(const PeerAuthentication&) const = default;
 };
 
 struct Gateway {
   Meta meta;
   std::string class_name;              // spec.gatewayClassName
   std::vector<std::string> addresses;  // status.addresses: IPs or hostnames
+  bool operator==(const Gateway&) const = default;
 };
 
 struct Objects {
   template <class T>
   using Table = std::map<ObjectKey, T>;
   Table<Namespace> namespaces;
+  Table<Node> nodes;
   Table<Pod> pods;
   Table<Service> services;
   Table<EndpointSlice> slices;
@@ -134,6 +156,7 @@ struct Objects {
 template <class A, class B, class Visit>
 void visit_tables(A& a, B& b, Visit visit) {
   visit("Namespace", a.namespaces, b.namespaces);
+  visit("Node", a.nodes, b.nodes);
   visit("Pod", a.pods, b.pods);
   visit("Service", a.services, b.services);
   visit("EndpointSlice", a.slices, b.slices);

@@ -76,7 +76,7 @@ void add_addresses(const Objects& objects, const MeshOptions& options,
     add(workload_of(objects, options, enrolled, pod, services, result.problems), addresses);
   }
   for (const auto& outsider : members.outsiders) {
-    add(workload_of(options, outsider), addresses);
+    add(workload_of(objects, options, outsider), addresses);
   }
   for (const auto& [key, service] : objects.services) {
     if (!service.external_name) {

@@ -3,22 +3,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
-#include <set>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
-#include "agent/mesh/objects.h"
+#include "agent/mesh/read_object.h"
 
 namespace culvert::mesh {
 
-struct YamlFile {
-  Objects objects;
-  std::vector<Problem> problems;
-  // Objects that can't be used as they are written: what they were before must stay in force.
-  std::set<std::pair<std::string, ObjectKey>> rejected;  // kind, key
+struct YamlFile : ReadObjects {
   // The text as a whole is no YAML: `objects` holds nothing, and what the file held before must
   // stay in force.
   bool broken = false;

@@ -33,6 +33,25 @@ TEST_CASE("a pod becomes a workload under Istio's name") {
   CHECK(a.status() == wl::HEALTHY);
 }
 
+TEST_CASE("a workload is where its node is, as the topology labels say it") {
+  const auto node = [](const std::string& labels) {
+    return "---\napiVersion: v1\nkind: Node\nmetadata: {name: n1, labels: {" + labels + "}}\n";
+  };
+  const auto a = pod(translated(node("topology.kubernetes.io/region: eu, "
+                                     "topology.kubernetes.io/zone: eu-1, "
+                                     "topology.istio.io/subzone: rack-7") +
+                                pod_yaml("a", "10.0.0.1")),
+                     "a");
+  CHECK(a.locality().region() == "eu");
+  CHECK(a.locality().zone() == "eu-1");
+  CHECK(a.locality().subzone() == "rack-7");
+  CHECK_FALSE(pod(translated(node("") + pod_yaml("a", "10.0.0.1")), "a").has_locality());
+  CHECK_FALSE(pod(translated(node("topology.kubernetes.io/zone: x") +
+                             pod_yaml("a", "10.0.0.1", "labels: {}", "n2")),
+                  "a")
+                  .has_locality());
+}
+
 TEST_CASE("a pod without owner and labels is named after itself") {
   const auto a = pod(translated(pod_yaml("a", "10.0.0.1")), "a");
   CHECK(a.workload_name() == "a");

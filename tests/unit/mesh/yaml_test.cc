@@ -86,6 +86,42 @@ TEST_CASE(
   }
 }
 
+TEST_CASE(
+    "a key that is there twice breaks the file, for which of both counts is not to be guessed") {
+  const auto file = read_yaml("a.yaml", "kind: Pod\nmetadata:\n  name: a\n  name: b\n");
+  CHECK(file.broken);
+  REQUIRE(file.problems.size() == 1);
+  CHECK(file.problems[0].sentence.starts_with("a.yaml: line 4: the key \"name\" is there twice;"));
+  for (const std::string text : {"{kind: Pod, ~: x}", "{kind: Pod, [a]: x}", "? {a: b}\n: c"}) {
+    CAPTURE(text);
+    CHECK(read_yaml("a.yaml", text).problems[0].sentence.contains("line 1: a key is no text; "));
+  }
+}
+
+TEST_CASE("aliases repeat what they name, within a limit") {
+  const auto objects = read(
+      "apiVersion: v1\nkind: Namespace\nmetadata: {name: &x shop, labels: &l {a: *x}}\n---\n"
+      "apiVersion: v1\nkind: Pod\nmetadata: &m {name: a, namespace: shop, uid: u, labels: {b: c}}\n"
+      "spec: {copy: *m}\n");
+  CHECK(objects.namespaces.at({"", "shop"}).meta.labels == Labels{{"a", "shop"}});
+  std::string bomb = "a: &a0 [x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 10; ++i) {
+    bomb += fmt::format("b{0}: &a{0} [*a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}]\n", i, i - 1);
+  }
+  std::string ladder = "- &a0 [x]\n";
+  for (int i = 1; i < 10'000; ++i) {
+    ladder += fmt::format("- &a{} [*a{}]\n", i, i - 1);
+  }
+  for (const auto& text : {bomb, ladder}) {
+    const auto file = read_yaml("a.yaml", text);
+    CHECK(file.broken);
+    CHECK(file.problems[0].sentence.contains(": aliases repeat too much; "));
+  }
+  CHECK(read_yaml("a.yaml", "&a [*a]")
+            .problems[0]
+            .sentence.contains("line 1: an alias stands inside of what it repeats; "));
+}
+
 TEST_CASE("no text whatever ends the process") {
   const std::vector<std::string> texts = {
       std::string("\0\1\2", 3),

@@ -1,33 +1,38 @@
-// The few ways in which this room looks into a YAML tree; none of them throws, whatever the tree
-// looks like. Private to the *_yaml.cc files.
+// The few ways in which this room looks into the tree of an object; none of them throws, whatever
+// the tree looks like. Private to the *_objects.cc files. The tree is JSON, as the API server sends
+// it, or YAML in the same form, where each scalar is a text as written.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <yaml-cpp/yaml.h>
-
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "agent/mesh/yaml_file.h"
+#include "agent/mesh/read_object.h"
 
 namespace culvert::mesh {
 
-// child gives the value of `key`, or an undefined node if `node` is no map or has no such key.
-YAML::Node child(const YAML::Node& node, const std::string& key);
+using Tree = nlohmann::json;
+
+// child gives the value of `key`, or one that is not present() if `tree` is no map or has no such
+// key. Borrowed from `tree`.
+const Tree& child(const Tree& tree, std::string_view key);
+
+bool present(const Tree& tree);
 
 // text gives a scalar as written, "" for anything else.
-std::string text(const YAML::Node& node);
-std::string text(const YAML::Node& node, const std::string& key);
+std::string text(const Tree& tree);
+std::string text(const Tree& tree, std::string_view key);
 
-bool is_true(const YAML::Node& node, const std::string& key);
+bool is_true(const Tree& tree, std::string_view key);
 
-// items gives the elements of a sequence, none for anything else.
-std::vector<YAML::Node> items(const YAML::Node& node);
+// items gives the elements of a sequence, none for anything else. Borrowed from `tree`.
+std::span<const Tree> items(const Tree& tree);
 
-std::map<std::string, std::string> text_map(const YAML::Node& node);
+std::map<std::string, std::string> text_map(const Tree& tree);
 
 // port_number reads 1 to 65535; none for anything else.
 std::optional<std::uint16_t> port_number(const std::string& text);
@@ -35,13 +40,14 @@ std::optional<std::uint16_t> port_number(const std::string& text);
 // ObjectReader reads one object and collects what is wrong with it.
 class ObjectReader {
  public:
-  ObjectReader(std::string_view file, std::string kind, const YAML::Node& root, YamlFile& into);
+  // Borrows `root`.
+  ObjectReader(std::string_view file, const Kind& kind, const Tree& root, ReadObjects& into);
 
-  const YAML::Node& root() const { return root_; }
-  YAML::Node spec() const { return child(root_, "spec"); }
-  YAML::Node status() const { return child(root_, "status"); }
+  const Tree& root() const { return root_; }
+  const Tree& spec() const { return child(root_, "spec"); }
+  const Tree& status() const { return child(root_, "status"); }
   const Meta& meta() const { return meta_; }
-  YamlFile& into() { return into_; }
+  ReadObjects& into() { return into_; }
 
   // problem reports "file: Kind ns/name: `what`; `next_step`" and leaves the object as it is.
   void problem(std::string_view what, std::string_view next_step);
@@ -56,14 +62,15 @@ class ObjectReader {
  private:
   std::string file_;
   std::string kind_;
-  YAML::Node root_;
-  YamlFile& into_;
+  const Tree& root_;
+  ReadObjects& into_;
   Meta meta_;
   bool rejected_ = false;
 };
 
 // One function a kind: each puts its object into reader.into().objects, or rejects it.
 void read_namespace(ObjectReader& reader);
+void read_node(ObjectReader& reader);
 void read_service_account(ObjectReader& reader);
 void read_pod(ObjectReader& reader);
 void read_gateway(ObjectReader& reader);
@@ -78,6 +85,6 @@ struct Selector {
   std::optional<Labels> labels;
   bool understood = true;
 };
-Selector read_selector(const YAML::Node& spec);
+Selector read_selector(const Tree& spec);
 
 }  // namespace culvert::mesh

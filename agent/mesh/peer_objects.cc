@@ -1,15 +1,15 @@
-// PeerAuthentication from YAML. What can't be understood counts as STRICT.
+// PeerAuthentication. What can't be understood counts as STRICT.
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include "agent/mesh/yaml_node.h"
+#include "agent/mesh/object_reader.h"
 
 namespace culvert::mesh {
 namespace {
 
 using Mode = PeerAuthentication::Mode;
 
-Mode read_mode(ObjectReader& reader, const YAML::Node& node, std::string_view place) {
+Mode read_mode(ObjectReader& reader, const Tree& node, std::string_view place) {
   const auto mode = text(node, "mode");
   if (mode == "STRICT") {
     return Mode::strict;
@@ -20,7 +20,7 @@ Mode read_mode(ObjectReader& reader, const YAML::Node& node, std::string_view pl
   if (mode == "DISABLE") {
     return Mode::disable;
   }
-  const bool absent = !node.IsDefined() || node.IsNull() || (node.IsMap() && node.size() == 0);
+  const bool absent = !present(node) || node.is_null() || (node.is_object() && node.empty());
   if (absent || mode == "UNSET") {
     return Mode::unset;
   }
@@ -32,7 +32,7 @@ Mode read_mode(ObjectReader& reader, const YAML::Node& node, std::string_view pl
 }  // namespace
 
 void read_peer_authentication(ObjectReader& reader) {
-  const auto spec = reader.spec();
+  const auto& spec = reader.spec();
   PeerAuthentication peer;
   peer.meta = reader.meta();
   peer.mode = read_mode(reader, child(spec, "mtls"), "spec.mtls");
@@ -43,8 +43,8 @@ void read_peer_authentication(ObjectReader& reader) {
     peer.unreadable =
         peer.unreadable || (key != "mtls" && key != "selector" && key != "portLevelMtls");
   }
-  const auto ports = child(spec, "portLevelMtls");
-  peer.unreadable = peer.unreadable || (ports.IsDefined() && !ports.IsMap() && !ports.IsNull());
+  const auto& ports = child(spec, "portLevelMtls");
+  peer.unreadable = peer.unreadable || (present(ports) && !ports.is_object() && !ports.is_null());
   for (const auto& [key, ignored] : text_map(ports)) {
     const auto port = port_number(key);
     if (port) {

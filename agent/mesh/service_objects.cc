@@ -1,15 +1,15 @@
-// Service and EndpointSlice from YAML.
+// Service and EndpointSlice.
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "agent/mesh/yaml_node.h"
+#include "agent/mesh/object_reader.h"
 
 namespace culvert::mesh {
 namespace {
 
-bool is_tcp(const YAML::Node& port) {
+bool is_tcp(const Tree& port) {
   const auto protocol = text(port, "protocol");
   return protocol.empty() || protocol == "TCP";
 }
@@ -66,7 +66,7 @@ Service::Distribution distribution_of(const ObjectReader& reader) {
   return wanted == "PreferSameNode" ? Service::Distribution::same_node : Service::Distribution::any;
 }
 
-std::optional<SliceEndpoint> read_endpoint(ObjectReader& reader, const YAML::Node& node) {
+std::optional<SliceEndpoint> read_endpoint(ObjectReader& reader, const Tree& node) {
   SliceEndpoint endpoint;
   for (const auto& address : items(child(node, "addresses"))) {
     const auto ip = reader.address(text(address), "endpoints.addresses");
@@ -78,7 +78,7 @@ std::optional<SliceEndpoint> read_endpoint(ObjectReader& reader, const YAML::Nod
   // An unknown condition counts as ready (discovery.k8s.io/v1 EndpointConditions).
   endpoint.ready = text(child(node, "conditions"), "ready") != "false";
   endpoint.node = text(node, "nodeName");
-  const auto target = child(node, "targetRef");
+  const auto& target = child(node, "targetRef");
   if (text(target, "kind") == "Pod") {
     endpoint.pod = text(target, "name");
   }
@@ -88,7 +88,7 @@ std::optional<SliceEndpoint> read_endpoint(ObjectReader& reader, const YAML::Nod
 }  // namespace
 
 void read_service(ObjectReader& reader) {
-  const auto spec = reader.spec();
+  const auto& spec = reader.spec();
   Service service;
   service.meta = reader.meta();
   service.selector = text_map(child(spec, "selector"));

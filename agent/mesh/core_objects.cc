@@ -1,13 +1,13 @@
-// Namespace, ServiceAccount, Pod and Gateway from YAML.
+// Namespace, Node, ServiceAccount, Pod and Gateway.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "agent/mesh/yaml_node.h"
+#include "agent/mesh/object_reader.h"
 
 namespace culvert::mesh {
 namespace {
 
-std::optional<Owner> owner_of(const YAML::Node& root) {
+std::optional<Owner> owner_of(const Tree& root) {
   for (const auto& reference : items(child(child(root, "metadata"), "ownerReferences"))) {
     if (is_true(reference, "controller")) {
       return Owner{text(reference, "kind"), text(reference, "name")};
@@ -16,7 +16,7 @@ std::optional<Owner> owner_of(const YAML::Node& root) {
   return std::nullopt;
 }
 
-bool is_ready(const YAML::Node& status, const std::string& phase) {
+bool is_ready(const Tree& status, const std::string& phase) {
   for (const auto& condition : items(child(status, "conditions"))) {
     if (text(condition, "type") == "Ready") {
       return text(condition, "status") == "True";
@@ -40,7 +40,7 @@ void read_ips(ObjectReader& reader, Pod& pod) {
   }
 }
 
-void read_container_ports(const YAML::Node& spec, Pod& pod) {
+void read_container_ports(const Tree& spec, Pod& pod) {
   for (const auto& container : items(child(spec, "containers"))) {
     for (const auto& port : items(child(container, "ports"))) {
       const auto name = text(port, "name");
@@ -59,12 +59,21 @@ void read_namespace(ObjectReader& reader) {
   reader.into().objects.namespaces[reader.meta().key()] = {reader.meta()};
 }
 
+void read_node(ObjectReader& reader) {
+  const auto& labels = reader.meta().labels;
+  reader.into().objects.nodes[reader.meta().key()] = {
+      .meta = reader.meta(),
+      .region = std::string(text_of(labels, "topology.kubernetes.io/region")),
+      .zone = std::string(text_of(labels, "topology.kubernetes.io/zone")),
+      .subzone = std::string(text_of(labels, "topology.istio.io/subzone"))};
+}
+
 void read_service_account(ObjectReader& reader) {
   reader.into().objects.service_accounts[reader.meta().key()] = {reader.meta()};
 }
 
 void read_pod(ObjectReader& reader) {
-  const auto spec = reader.spec();
+  const auto& spec = reader.spec();
   const auto phase = text(reader.status(), "phase");
   Pod pod;
   pod.meta = reader.meta();

@@ -1,4 +1,4 @@
-// AuthorizationPolicy from YAML, converted to L4 as istiod does it (ambient/authorization.go), and
+// AuthorizationPolicy, converted to L4 as istiod does it (ambient/authorization.go), and
 // strictly: a part that can't be understood makes an ALLOW rule match nothing and a DENY rule match
 // everything it could have.
 // SPDX-License-Identifier: Apache-2.0
@@ -8,7 +8,7 @@
 #include <array>
 #include <span>
 
-#include "agent/mesh/yaml_node.h"
+#include "agent/mesh/object_reader.h"
 
 namespace culvert::mesh {
 namespace {
@@ -118,11 +118,11 @@ class RuleConverter {
   RuleConverter(ObjectReader& reader, pb::Action action)
       : reader_(reader), deny_(action == pb::DENY) {}
 
-  void rule(const YAML::Node& node, std::size_t number, pb::Authorization& policy) {
+  void rule(const Tree& node, std::size_t number, pb::Authorization& policy) {
     where_ = fmt::format("rule {}", number);
     bad_ = false;
     pb::Rule rule;
-    if (!node.IsMap()) {
+    if (!node.is_object()) {
       bad("it is no map");
     }
     for (const auto& [key, ignored] : text_map(node)) {
@@ -142,21 +142,20 @@ class RuleConverter {
 
  private:
   // alternatives reads `from` or `to`: a list of maps that each hold one `inner` map.
-  void alternatives(const YAML::Node& node, const std::string& inner, std::span<const Field> fields,
+  void alternatives(const Tree& node, const std::string& inner, std::span<const Field> fields,
                     pb::Rule& rule) {
     pb::Clause clause;
     for (const auto& entry : list(node, inner == "source" ? "from" : "to")) {
       pb::Match& match = *clause.add_matches();
-      const auto lists = child(entry, inner);
-      if (!lists.IsDefined() || !lists.IsMap() || lists.size() == 0 || entry.size() != 1) {
+      const auto& lists = child(entry, inner);
+      if (!lists.is_object() || lists.empty() || entry.size() != 1) {
         bad(fmt::format("an entry holds no {}", inner));
         match.Clear();
         continue;
       }
-      for (const auto& pair : lists) {
-        const auto key = text(pair.first);
+      for (const auto& [key, list] : lists.items()) {
         if (const auto* field = find_field(fields, key)) {
-          fill(pair.second, *field, field->negative, key, match);
+          fill(list, *field, field->negative, key, match);
         } else {
           bad(fmt::format("\"{}\" is not known", key));
         }
@@ -165,7 +164,7 @@ class RuleConverter {
     add(std::move(clause), rule);
   }
 
-  void when(const YAML::Node& condition, pb::Rule& rule) {
+  void when(const Tree& condition, pb::Rule& rule) {
     pb::Clause clause;
     pb::Match& match = *clause.add_matches();
     const auto key = text(condition, "key");
@@ -178,12 +177,12 @@ class RuleConverter {
     if (field == nullptr) {
       bad(fmt::format("the condition \"{}\" is none that L4 can check", key));
     } else {
-      const auto values = child(condition, "values");
-      const auto not_values = child(condition, "notValues");
-      if (values.IsDefined()) {
+      const auto& values = child(condition, "values");
+      const auto& not_values = child(condition, "notValues");
+      if (present(values)) {
         fill(values, *field, false, key, match);
       }
-      if (not_values.IsDefined()) {
+      if (present(not_values)) {
         fill(not_values, *field, true, key, match);
       }
     }
@@ -192,7 +191,7 @@ class RuleConverter {
 
   // fill adds one list to `match`. If an entry is bad, a positive list is left out as a whole (it
   // then constrains nothing), of a negative one only that entry.
-  void fill(const YAML::Node& node, const Field& field, bool negative, const std::string& key,
+  void fill(const Tree& node, const Field& field, bool negative, const std::string& key,
             pb::Match& match) {
     if (field.read == nullptr) {
       bad(fmt::format("\"{}\" is an HTTP attribute, which only a waypoint can check", key));
@@ -230,10 +229,10 @@ class RuleConverter {
     *rule.add_clauses() = std::move(clause);
   }
 
-  std::vector<YAML::Node> list(const YAML::Node& node, std::string_view key) {
+  std::span<const Tree> list(const Tree& node, std::string_view key) {
     // The API server refuses an empty list here; what its author meant to allow is not to be
     // guessed.
-    if (node.IsDefined() && (!node.IsSequence() || node.size() == 0)) {
+    if (present(node) && (!node.is_array() || node.empty())) {
       bad(fmt::format("\"{}\" is no list, or an empty one", key));
     }
     return items(node);
@@ -260,8 +259,8 @@ void deny_all(pb::Authorization& policy) {
 }
 
 void read_rules(ObjectReader& reader, pb::Authorization& policy) {
-  const auto rules = child(reader.spec(), "rules");
-  if (rules.IsDefined() && !rules.IsSequence() && !rules.IsNull()) {
+  const auto& rules = child(reader.spec(), "rules");
+  if (present(rules) && !rules.is_array() && !rules.is_null()) {
     reader.problem("spec.rules is no list", "correct it, until then everything is denied");
     deny_all(policy);
     return;
@@ -287,14 +286,16 @@ void check_keys(ObjectReader& reader, pb::Authorization& policy) {
 
 }  // namespace
 
-Selector read_selector(const YAML::Node& spec) {
-  const auto selector = child(spec, "selector");
-  if (!selector.IsDefined() || selector.IsNull()) {
+Selector read_selector(const Tree& spec) {
+  const auto& selector = child(spec, "selector");
+  if (!present(selector) || selector.is_null()) {
     return {};
   }
-  const auto labels = child(selector, "matchLabels");
-  const bool understood = selector.IsMap() && selector.size() == (labels.IsDefined() ? 1 : 0) &&
-                          (!labels.IsDefined() || labels.IsMap());
+  const auto& labels = child(selector, "matchLabels");
+  const bool texts = !present(labels) ||
+                     (labels.is_object() && std::ranges::none_of(labels, &Tree::is_structured));
+  const bool understood =
+      selector.is_object() && selector.size() == (present(labels) ? 1 : 0) && texts;
   auto wanted = text_map(labels);
   if (!understood || wanted.empty()) {
     return {std::nullopt, understood};  // an empty selector selects the whole namespace
@@ -303,7 +304,7 @@ Selector read_selector(const YAML::Node& spec) {
 }
 
 void read_authorization_policy(ObjectReader& reader) {
-  const auto spec = reader.spec();
+  const auto& spec = reader.spec();
   AuthorizationPolicy policy;
   policy.meta = reader.meta();
   auto& l4 = policy.l4;
@@ -311,7 +312,7 @@ void read_authorization_policy(ObjectReader& reader) {
   l4.set_namespace_(policy.meta.ns);
   l4.set_dry_run(text_of(policy.meta.annotations, "istio.io/dry-run") == "true");
   const auto action = text(spec, "action");
-  if (child(spec, "targetRefs").IsDefined() || child(spec, "targetRef").IsDefined()) {
+  if (present(child(spec, "targetRefs")) || present(child(spec, "targetRef"))) {
     policy.ignored = true;
     reader.problem("it is for a waypoint",
                    "it is not enforced, connections to waypoints are refused as yet");
