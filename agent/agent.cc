@@ -11,6 +11,7 @@
 
 #include "agent/datapath/cgroup.h"
 #include "agent/datapath/datapath.h"
+#include "agent/datapath/kubelet.h"
 #include "agent/enrol/daemons.h"
 #include "agent/enrol/enrol_socket.h"
 #include "agent/enrol/enrolment.h"
@@ -59,7 +60,8 @@ class Agent {
         io_reason_(std::move(io_reason)),
         datapath_(std::move(datapath)),
         kernel_(datapath_),
-        daemons_(datapath_, std::move(cgroup_mount), std::move(cgroup)),
+        cgroup_mount_(std::move(cgroup_mount)),
+        daemons_(datapath_, cgroup_mount_, std::move(cgroup)),
         source_(std::move(source)),
         zds_(loop, config.zds_socket,
              {.snapshot = [this] { return enrolment_.announced(); },
@@ -90,6 +92,7 @@ class Agent {
   io::Task<> follow_source();
   io::Task<> follow_enrolment();
   io::Task<> compare_now_and_then();
+  void follow_kubelet();
   io::Task<> stop_on(int signals);
   // part runs one task of the agent; if it fails, the agent ends.
   io::Task<> part(std::string what, io::Task<> task);
@@ -101,6 +104,7 @@ class Agent {
   std::string io_reason_;
   datapath::Datapath datapath_;
   enrol::KernelOfNode kernel_;
+  std::string cgroup_mount_;
   enrol::Daemons daemons_;
   mesh::FileSource source_;
   enrol::ZdsServer zds_;
@@ -114,6 +118,7 @@ class Agent {
   std::shared_ptr<const mesh::DesiredMesh> mesh_ = std::make_shared<mesh::DesiredMesh>();
   std::vector<mesh::Problem> translation_problems_;
   std::vector<std::string> adoption_problems_;
+  std::string probe_cgroup_;
   std::string probe_problem_;
   bool announced_ = false;
   bool complete_ = false;  // once complete, always: a file that breaks later keeps its last content
@@ -122,6 +127,12 @@ class Agent {
   admin::HttpServer http_;
   io::Scope tasks_;  // last: its fibers use all of the above
 };
+
+// probe_cgroup is where the kubelet is: as configured, or as found.
+Result<std::string> probe_cgroup(const Config& config, const std::string& cgroup_mount) {
+  return config.probe_cgroup ? Result<std::string>(*config.probe_cgroup)
+                             : datapath::find_kubelet_cgroup("/proc", cgroup_mount);
+}
 
 // block_signals keeps SIGTERM and SIGINT for the loop; before any thread is made.
 Result<Fd> block_signals();
@@ -139,9 +150,11 @@ Result<> run_agent(const Config& config) {
   TRY(auto source, mesh::FileSource::open(config.source_dir));
   TRY(auto authority,
       mesh::open_authority(config.ca_dir, config.trust_domain, std::chrono::system_clock::now()));
+  const auto probes = probe_cgroup(config, cgroup_mount);
   TRY(auto datapath,
-      datapath::Datapath::open(
-          {.pin_dir = config.pin_dir, .cgroup_root = cgroup, .probe_cgroup = config.probe_cgroup}));
+      datapath::Datapath::open({.pin_dir = config.pin_dir,
+                                .cgroup_root = cgroup,
+                                .probe_cgroup = probes ? std::optional(*probes) : std::nullopt}));
   std::string io_reason;
   TRY(const auto loop, io::make_loop(io::Backend::automatic, &io_reason));
   Agent agent(config, *loop, std::move(io_reason), cgroup_mount, cgroup, std::move(datapath),
@@ -170,6 +183,7 @@ Result<> Agent::start() {
                                                .enrol = std::move(enrol)});
   TRY_VOID(http_.listen_unix(config_.run_dir + "/agent-admin.sock", routes()));
 
+  follow_kubelet();
   // Who is wanted must be known before what the kernel holds is judged.
   translate();
   adoption_problems_ = enrolment_.adopt();
@@ -193,10 +207,6 @@ Result<> Agent::run(const Fd& signals) {
   http_.start();
   obs::log(obs::Level::info, kScope, "agent is up",
            {{"node", config_.node}, {"io", loop_.backend()}, {"pods", enrolment_.pods().size()}});
-  if (!config_.probe_cgroup) {
-    obs::log(obs::Level::warn, kScope,
-             "no --probe-cgroup: the kubelet's probes of pods under STRICT will fail");
-  }
   loop_.run();
 
   http_.stop();
@@ -272,15 +282,21 @@ io::Task<> Agent::compare_now_and_then() {
   for (;;) {
     co_await loop_.sleep(kCompareInterval);
     enrolment_.compare();
-    if (config_.probe_cgroup) {
-      const auto followed = datapath_.follow_probe_cgroup(*config_.probe_cgroup);
-      const std::string problem = followed ? "" : to_string(followed.error());
-      if (problem != probe_problem_ && !problem.empty()) {
-        log_failure("the kubelet's cgroup", followed);
-      }
-      probe_problem_ = problem;
-    }
+    follow_kubelet();
   }
+}
+
+// The kubelet's cgroup may be made anew, and the kubelet may start after the agent.
+void Agent::follow_kubelet() {
+  const auto cgroup = probe_cgroup(config_, cgroup_mount_);
+  const auto followed =
+      cgroup ? datapath_.follow_probe_cgroup(*cgroup) : Result<>(fail(cgroup.error()));
+  const std::string problem = followed ? "" : to_string(followed.error());
+  if (problem != probe_problem_ && !problem.empty()) {
+    log_failure("the kubelet's probes", followed);
+  }
+  probe_problem_ = problem;
+  probe_cgroup_ = cgroup ? *cgroup : "";
 }
 
 io::Task<> Agent::stop_on(int signals) {
@@ -347,7 +363,7 @@ Status Agent::status() const {
           .io_reason = io_reason_,
           .uptime = std::chrono::duration_cast<std::chrono::seconds>(loop_.now() - started_),
           .source = config_.source_dir,
-          .probe_cgroup = config_.probe_cgroup.value_or(""),
+          .probe_cgroup = probe_cgroup_,
           .complete = complete_,
           .workloads_and_services = mesh_->addresses.size(),
           .policies = mesh_->authorizations.size(),

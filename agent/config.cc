@@ -51,7 +51,7 @@ std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
   app.add_option("--cgroup", config.cgroup,
                  "cgroup2 folder that all pods and daemons of this node are below [found]");
   app.add_option("--probe-cgroup", config.probe_cgroup,
-                 "The kubelet's cgroup2 folder: its probes reach pods directly");
+                 "The kubelet's cgroup2 folder: its probes reach pods directly [found]");
   app.add_option("--certificate-lifetime", config.certificate_lifetime,
                  "Life of the pods' certificates, renewed at its half, such as 24h")
       ->transform(CLI::AsNumberWithUnit(

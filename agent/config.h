@@ -19,7 +19,7 @@ struct Config {
   std::string zds_socket = "/var/run/ztunnel/ztunnel.sock";
   std::string pin_dir = "/sys/fs/bpf/culvert";
   std::optional<std::string> cgroup;        // none: the cgroup2 root of /proc/mounts
-  std::optional<std::string> probe_cgroup;  // none: no passports, and the status says so
+  std::optional<std::string> probe_cgroup;  // none: the kubelet's, looked for in /proc
   std::string trust_domain = "cluster.local";
   std::string cluster_id = "Kubernetes";
   std::string log_format = "text";

@@ -50,8 +50,9 @@ Result<std::uint64_t> cgroup_id(const std::string& path) {
   return node.st_ino;  // on 64-bit machines kernfs gives the cgroup's id as inode
 }
 
-Result<std::string> cgroup_of_process(pid_t pid, const std::string& cgroup2_root) {
-  std::ifstream file(fmt::format("/proc/{}/cgroup", pid));
+Result<std::string> cgroup_of_process(pid_t pid, const std::string& cgroup2_root,
+                                      const std::string& proc) {
+  std::ifstream file(fmt::format("{}/{}/cgroup", proc, pid));
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with("0::")) {
       const std::string below = line.substr(3);

@@ -21,8 +21,9 @@ Result<std::string> find_cgroup2_root();  // reads /proc/mounts
 // `path`. Fails with `config` if it is not a directory of cgroup2.
 Result<std::uint64_t> cgroup_id(const std::string& path);
 
-// cgroup_of_process gives the cgroup2 directory of a process, below the mount point `cgroup2_root`.
-// Fails with `not_found` when the process is gone.
-Result<std::string> cgroup_of_process(pid_t pid, const std::string& cgroup2_root);
+// cgroup_of_process gives the cgroup2 directory of a process of `proc`, below the mount point
+// `cgroup2_root`. Fails with `not_found` when the process is gone.
+Result<std::string> cgroup_of_process(pid_t pid, const std::string& cgroup2_root,
+                                      const std::string& proc = "/proc");
 
 }  // namespace culvert::datapath

@@ -82,8 +82,8 @@ class Client {
   ClientOptions options_;
 };
 
-// http_status gives the status with which the API server refused (409, 404, …), or 0 when `error` is
-// no answer of its. The code says it more coarsely: 401 and 403 are `denied`, 404 and 410
+// http_status gives the status with which the API server refused (409, 404, …), or 0 when `error`
+// is no answer of its. The code says it more coarsely: 401 and 403 are `denied`, 404 and 410
 // `not_found`, 429 and 5xx `unavailable`, all else `config`.
 int http_status(const Error& error);
 

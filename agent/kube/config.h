@@ -1,6 +1,6 @@
 // Config: where the API server is and how both sides prove who they are, from a service account's
-// folder or from a kubeconfig. Files are named here and read when a connection is made, so that what
-// rotates is followed.
+// folder or from a kubeconfig. Files are named here and read when a connection is made, so that
+// what rotates is followed.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -40,8 +40,8 @@ Result<Config> in_cluster(std::string_view host, std::string_view port,
 
 // read_kubeconfig reads the file at `path` and takes its current context, or `context`. Fails with
 // `config`: unreadable, no such context, or something that is not supported here (exec plugins,
-// insecure-skip-tls-verify, proxies, passwords, a server that is named and not addressed), which the
-// sentence names.
+// insecure-skip-tls-verify, proxies, passwords, a server that is named and not addressed), which
+// the sentence names.
 Result<Config> read_kubeconfig(const std::string& path, const std::string& context = {});
 
 }  // namespace culvert::kube

@@ -25,7 +25,8 @@ std::string collection_path(const Resource& resource, std::string_view in_namesp
 std::string object_path(const Resource& resource, std::string_view in_namespace,
                         std::string_view name);
 
-// Query is a list of parameters in their order, not encoded: {{"fieldSelector", "spec.nodeName=a"}}.
+// Query is a list of parameters in their order, not encoded: {{"fieldSelector",
+// "spec.nodeName=a"}}.
 using Query = std::vector<std::pair<std::string, std::string>>;
 
 // with_query puts `query` behind `path`, percent-encoded.
