@@ -2,10 +2,8 @@
 #include "agent/agent.h"
 
 #include <fmt/format.h>
-#include <sys/signalfd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <filesystem>
 #include <future>
 
@@ -24,6 +22,7 @@
 #include "agent/mesh/xds_server.h"
 #include "agent/removal.h"
 #include "agent/root_socket.h"
+#include "agent/signals.h"
 #include "agent/views.h"
 #include "ztunnel/admin/http_server.h"
 #include "ztunnel/lib/control/protobuf_log.h"
@@ -38,8 +37,11 @@ constexpr std::string_view kScope = "agent";
 
 // 10 s: how often the kernel's state and the kubelet's cgroup are compared with what should be.
 constexpr io::Duration kCompareInterval = std::chrono::seconds(10);
-// 20 ms: a writer's burst of files becomes one translation.
+// 20 ms: a burst of changes, a writer's files or the events of a rollout, becomes one translation.
 constexpr io::Duration kSettleTime = std::chrono::milliseconds(20);
+// 4: after a translation the next one waits four times as long as that one took, so that a large
+// mesh that changes all the time takes at most a fifth of the loop, whatever its size.
+constexpr int kRestPerTranslation = 4;
 // 2 s: the admin thread's patience with the loop, which answers in a turn.
 constexpr auto kViewDeadline = std::chrono::seconds(2);
 
@@ -53,7 +55,7 @@ struct Sockets {
 class Agent {
  public:
   Agent(const Config& config, io::Loop& loop, std::string io_reason, std::string cgroup_mount,
-        std::string cgroup, datapath::Datapath datapath, mesh::FileSource source,
+        std::string cgroup, datapath::Datapath datapath, std::unique_ptr<mesh::Source> source,
         tls::CertificateAuthority authority)
       : config_(config),
         loop_(loop),
@@ -70,7 +72,7 @@ class Agent {
         enrolment_(loop, kernel_, zds_,
                    {.node = config.node,
                     .records_path = config.run_dir + "/" + enrol::kRecordsName,
-                    .changed = [this] { refresh_.notify_all(); }}),
+                    .changed = [this] { ask_translation(); }}),
         enrol_socket_(loop, enrolment_),
         xds_(loop),
         ca_(
@@ -89,8 +91,9 @@ class Agent {
   // view runs `make` on the loop and waits for its text; for the admin thread.
   admin::HttpResponse view(const std::function<Result<std::string>()>& make);
   void translate();
+  void ask_translation();
+  io::Task<> translate_when_asked();
   io::Task<> follow_source();
-  io::Task<> follow_enrolment();
   io::Task<> compare_now_and_then();
   void follow_kubelet();
   io::Task<> stop_on(int signals);
@@ -106,7 +109,7 @@ class Agent {
   enrol::KernelOfNode kernel_;
   std::string cgroup_mount_;
   enrol::Daemons daemons_;
-  mesh::FileSource source_;
+  std::unique_ptr<mesh::Source> source_;
   enrol::ZdsServer zds_;
   enrol::Enrolment enrolment_;
   enrol::EnrolSocket enrol_socket_;
@@ -123,7 +126,8 @@ class Agent {
   bool announced_ = false;
   bool complete_ = false;  // once complete, always: a file that breaks later keeps its last content
   std::optional<Error> failure_;
-  io::Event refresh_;
+  bool stale_ = false;  // a translation was asked for
+  io::Event asked_;
   admin::HttpServer http_;
   io::Scope tasks_;  // last: its fibers use all of the above
 };
@@ -133,9 +137,6 @@ Result<std::string> probe_cgroup(const Config& config, const std::string& cgroup
   return config.probe_cgroup ? Result<std::string>(*config.probe_cgroup)
                              : datapath::find_kubelet_cgroup("/proc", cgroup_mount);
 }
-
-// block_signals keeps SIGTERM and SIGINT for the loop; before any thread is made.
-Result<Fd> block_signals();
 
 }  // namespace
 
@@ -147,7 +148,8 @@ Result<> run_agent(const Config& config) {
       obs::setup({.format = format, .level = config.log_level, .fd = 2, .sink = nullptr}));
   TRY(const auto cgroup_mount, datapath::find_cgroup2_root());
   TRY(const auto cgroup, cgroup_of(config));
-  TRY(auto source, mesh::FileSource::open(config.source_dir));
+  TRY(auto folder, mesh::FileSource::open(config.source_dir));
+  auto source = std::make_unique<mesh::FileSource>(std::move(folder));
   TRY(auto authority,
       mesh::open_authority(config.ca_dir, config.trust_domain, std::chrono::system_clock::now()));
   const auto probes = probe_cgroup(config, cgroup_mount);
@@ -201,7 +203,7 @@ Result<> Agent::run(const Fd& signals) {
   tasks_.spawn(part("CA", sockets_->ca.serve(loop_, ca_)));
   tasks_.spawn(part("enrol socket", sockets_->enrol.serve(loop_, enrol_socket_)));
   tasks_.spawn(part("source", follow_source()));
-  tasks_.spawn(part("enrolment", follow_enrolment()));
+  tasks_.spawn(part("translation", translate_when_asked()));
   tasks_.spawn(part("comparison", compare_now_and_then()));
   tasks_.spawn(part("signals", stop_on(signals.get())));
   http_.start();
@@ -228,7 +230,8 @@ io::Task<> Agent::part(std::string what, io::Task<> task) {
 }
 
 void Agent::translate() {
-  auto translation = mesh::translate(source_.objects(),
+  stale_ = false;
+  auto translation = mesh::translate(source_->objects(),
                                      {.node = config_.node,
                                       .cluster_id = config_.cluster_id,
                                       .trust_domain = config_.trust_domain},
@@ -239,11 +242,12 @@ void Agent::translate() {
     }
   }
   translation_problems_ = std::move(translation.problems);
-  complete_ = complete_ || source_.complete();
+  complete_ = complete_ || source_->complete();
   enrolment_.set_wanted(translation.mesh.pods, complete_);
   if (!complete_) {
     obs::log(obs::Level::warn, kScope,
-             "the mesh is not announced: a file was never read well and may hold a policy");
+             "the mesh is not announced: a part of the source was never read well and may hold a "
+             "policy");
     return;
   }
   if (mesh_->addresses != translation.mesh.addresses ||
@@ -256,25 +260,35 @@ void Agent::translate() {
 
 io::Task<> Agent::follow_source() {
   for (;;) {
-    co_await loop_.readable(source_.watch_fd());
+    co_await source_->wait(loop_);
     co_await loop_.sleep(kSettleTime);
-    const auto before = source_.problems();
-    if (!source_.rescan()) {
+    const auto before = source_->problems();
+    if (!source_->refresh()) {
       continue;
     }
-    for (const auto& problem : source_.problems()) {
+    for (const auto& problem : source_->problems()) {
       if (std::ranges::find(before, problem) == before.end()) {
         obs::log(obs::Level::warn, "mesh", problem.sentence);
       }
     }
-    translate();
+    ask_translation();
   }
 }
 
-io::Task<> Agent::follow_enrolment() {
+void Agent::ask_translation() {
+  stale_ = true;
+  asked_.notify_all();
+}
+
+io::Task<> Agent::translate_when_asked() {
   for (;;) {
-    co_await refresh_.wait();
+    while (!stale_) {
+      co_await asked_.wait();
+    }
+    const auto begun = loop_.now();
     translate();
+    co_await loop_.yield();  // now() is the time of a turn
+    co_await loop_.sleep((loop_.now() - begun) * kRestPerTranslation);
   }
 }
 
@@ -339,12 +353,14 @@ admin::HttpResponse Agent::view(const std::function<Result<std::string>()>& make
 }
 
 std::vector<mesh::Problem> Agent::problems() const {
-  std::vector<mesh::Problem> all = source_.problems();
+  auto all = source_->problems();
   all.insert(all.end(), translation_problems_.begin(), translation_problems_.end());
   const auto refused = xds_.problems();
   all.insert(all.end(), refused.begin(), refused.end());
-  for (const auto& sentence : adoption_problems_) {
-    all.push_back({.file = "", .object = "", .sentence = sentence});
+  for (const auto& sentences : {adoption_problems_, enrolment_.problems()}) {
+    for (const auto& sentence : sentences) {
+      all.push_back({.file = "", .object = "", .sentence = sentence});
+    }
   }
   if (!probe_problem_.empty()) {
     all.push_back({.file = "", .object = "", .sentence = probe_problem_});
@@ -362,7 +378,7 @@ Status Agent::status() const {
           .io_backend = std::string(loop_.backend()),
           .io_reason = io_reason_,
           .uptime = std::chrono::duration_cast<std::chrono::seconds>(loop_.now() - started_),
-          .source = config_.source_dir,
+          .source = source_->description(),
           .probe_cgroup = probe_cgroup_,
           .complete = complete_,
           .workloads_and_services = mesh_->addresses.size(),
@@ -375,22 +391,6 @@ Status Agent::status() const {
                        {"xds", sockets_->xds.offences() + xds_.offences()},
                        {"ca", sockets_->ca.offences() + ca_.refusals()},
                        {"enrol", sockets_->enrol.offences() + enrol_socket_.refusals()}}};
-}
-
-Result<Fd> block_signals() {
-  sigset_t wanted;
-  sigemptyset(&wanted);
-  sigaddset(&wanted, SIGTERM);
-  sigaddset(&wanted, SIGINT);
-  if (const int error = ::pthread_sigmask(SIG_BLOCK, &wanted, nullptr); error != 0) {
-    return fail_errno(error, "block SIGTERM");
-  }
-  std::signal(SIGPIPE, SIG_IGN);
-  Fd fd(::signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (!fd) {
-    return fail_errno(errno, "make a signalfd");
-  }
-  return fd;
 }
 
 }  // namespace

@@ -20,9 +20,9 @@ struct Status {
   std::string io_backend;
   std::string io_reason;  // why it is not io_uring; empty if it is
   std::chrono::seconds uptime{0};
-  std::string source;  // "watching FOLDER", and what is wrong with it
+  std::string source;  // what is followed, and what of it is not there
   std::string probe_cgroup;
-  bool complete = false;  // every file was read well at least once
+  bool complete = false;  // all of the source was read well at least once
   std::size_t workloads_and_services = 0;
   std::size_t policies = 0;
   std::size_t problems = 0;

@@ -16,6 +16,7 @@ constexpr std::string_view kScope = "enrol";
 }  // namespace
 
 std::vector<std::string> Enrolment::adopt() {
+  adopted_ = true;
   std::vector<std::string> problems;
   auto records = read_records(options_.records_path);
   if (!records) {
@@ -125,6 +126,57 @@ void Enrolment::compare() {
               {"namespace", pod.spec.ns},
               {"outcome", repaired ? "captured again" : to_string(repaired.error())}});
   }
+  enrol_running();
+}
+
+// enrol_running takes in the pods that run and that nobody reported: they were there before the
+// mesh, got their label later, or the report was lost. One without an address has no sandbox yet
+// and will be reported.
+void Enrolment::enrol_running() {
+  std::erase_if(failed_, [&](const auto& failure) { return !wanted_.contains(failure.first); });
+  std::set<std::string> missing;
+  for (const auto& [uid, pod] : wanted_) {
+    const bool unreachable = std::ranges::any_of(
+        unreachable_, [&](const Record& record) { return record.pod.uid == uid; });
+    if (!pod.ips.empty() && !pods_.contains(uid) && !busy_.contains(uid) && !seen_.contains(uid) &&
+        !unreachable) {
+      missing.insert(uid);
+    }
+  }
+  if (!adopted_ || missing.empty()) {
+    return;
+  }
+  for (auto& [uid, netns] : kernel_.find_running(missing)) {
+    const auto& pod = wanted_.at(uid);
+    background_.spawn(
+        add_running({.uid = uid, .ns = pod.ns, .name = pod.name, .netns = std::move(netns)}));
+  }
+}
+
+io::Task<> Enrolment::add_running(EnrolRequest request) {
+  const std::string uid = request.uid;
+  auto added = co_await as_result(add(std::move(request)));
+  if (added) {
+    failed_.erase(uid);
+    co_return;
+  }
+  if (added.error().code == Errc::cancelled) {
+    co_return;  // the agent ends
+  }
+  const std::string problem = to_string(added.error());
+  if (auto& told = failed_[uid]; told != problem) {
+    told = problem;
+    obs::log(obs::Level::error, kScope, "a running pod could not be enrolled; it is tried again",
+             {{"uid", uid}, {"error", problem}});
+  }
+}
+
+std::vector<std::string> Enrolment::problems() const {
+  std::vector<std::string> problems;
+  for (const auto& [uid, sentence] : failed_) {
+    problems.push_back(sentence);
+  }
+  return problems;
 }
 
 void Enrolment::compare_unreachable(const std::vector<datapath::PodState>& held) {

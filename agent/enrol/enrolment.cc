@@ -77,6 +77,7 @@ io::Task<> Enrolment::add(EnrolRequest request) {
     co_await fail(std::move(error));
   }
   seen_.erase(request.uid);
+  failed_.erase(request.uid);
   std::erase_if(unreachable_, [&](const Record& record) { return record.pod.uid == request.uid; });
   obs::log(obs::Level::info, kScope, "pod captured",
            {{"pod", pod.spec.name}, {"namespace", pod.spec.ns}, {"netns", inode}});
@@ -247,6 +248,7 @@ void Enrolment::set_wanted(std::vector<mesh::LocalPod> wanted, bool complete) {
       background_.spawn(come_back(uid));
     }
   }
+  enrol_running();
 }
 
 bool Enrolment::is_wanted(const std::string& uid) const {

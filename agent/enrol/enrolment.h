@@ -57,7 +57,8 @@ class Enrolment {
   // set_wanted takes the ambient pods of this node as the source says it. Pods that are no longer
   // among them are un-enrolled in the background; with `complete` false (a file was never read
   // well) a missing pod means nothing, and it stays. A pod that was un-enrolled for its label comes
-  // back when it is wanted again.
+  // back when it is wanted again; one that runs and was never reported is looked for among the
+  // node's processes.
   void set_wanted(std::vector<mesh::LocalPod> wanted, bool complete);
 
   // adopt takes over what an earlier agent left in the kernel: wanted pods get fresh listeners in
@@ -75,7 +76,7 @@ class Enrolment {
   io::Task<> remove(std::string uid);
 
   // compare puts back what someone else took out of the kernel, and tries again what adopt() could
-  // not do. Call it now and then.
+  // not do and what of the running pods could not be enrolled. Call it now and then.
   void compare();
 
   // stop ends the background work; what is in the kernel stays.
@@ -85,6 +86,8 @@ class Enrolment {
   std::set<std::string> captured_uids() const;  // they speak HBONE
   bool has_identity(const SpiffeId& id) const;  // of a wanted pod or one that is enrolled
   std::vector<PodView> pods() const;
+  // One sentence for each wanted pod that was found running and could not be enrolled so far.
+  std::vector<std::string> problems() const;
 
  private:
   // How far a pod has come; undoing goes the same way back.
@@ -114,6 +117,8 @@ class Enrolment {
   io::Task<> drained(const Pod& pod);
   io::Task<> leave_for_label(std::string uid);
   io::Task<> come_back(std::string uid);
+  void enrol_running();
+  io::Task<> add_running(EnrolRequest request);
   void compare_unreachable(const std::vector<datapath::PodState>& held);
   io::Task<> announce(std::string uid);
   Result<> adopt_pod(const Record& record, const datapath::PodState& state);
@@ -128,12 +133,14 @@ class Enrolment {
   Options options_;
   std::map<std::string, mesh::LocalPod> wanted_;
   bool complete_ = false;
+  bool adopted_ = false;  // before, a pod that runs may be one of an earlier agent's
   std::map<std::string, Pod> pods_;
   std::map<std::string, SeenNetns> seen_;
   std::vector<Record> unreachable_;  // held by the kernel, wanted, but their netns was not found
-  std::set<std::string> busy_;       // uids that a fiber works on
-  io::Event changed_;                // wanted_ or busy_
-  io::Scope background_;             // last: its fibers use all of the above
+  std::map<std::string, std::string> failed_;  // uid → why a running pod could not be enrolled
+  std::set<std::string> busy_;                 // uids that a fiber works on
+  io::Event changed_;                          // wanted_ or busy_
+  io::Scope background_;                       // last: its fibers use all of the above
 };
 
 }  // namespace culvert::enrol

@@ -13,6 +13,7 @@
 
 #include "agent/enrol/netns.h"
 #include "agent/enrol/netns_setup.h"
+#include "agent/enrol/running_pods.h"
 
 namespace culvert::enrol {
 
@@ -106,6 +107,10 @@ Result<Fd> KernelOfNode::find_netns(std::uint64_t inode, std::uint64_t cookie) {
   }
   return fail(Errc::not_found,
               fmt::format("no process and no name leads to the network namespace {}", inode));
+}
+
+std::map<std::string, Fd> KernelOfNode::find_running(const std::set<std::string>& uids) {
+  return find_running_pods("/proc", uids);
 }
 
 namespace {

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,6 +42,8 @@ class NodeKernel {
   // find_netns opens the netns with that inode and cookie again. Fails with `not_found` if no name
   // in /run/netns and no process leads to it.
   virtual Result<Fd> find_netns(std::uint64_t inode, std::uint64_t cookie) = 0;
+  // find_running gives the netns of those pods of `uids` that have a process (running_pods.h).
+  virtual std::map<std::string, Fd> find_running(const std::set<std::string>& uids) = 0;
 };
 
 // KernelOfNode is the real one. `datapath` must outlive it.
@@ -59,6 +63,7 @@ class KernelOfNode final : public NodeKernel {
   Result<bool> has_connections(int netns) override;
   Result<std::vector<datapath::PodState>> held() override;
   Result<Fd> find_netns(std::uint64_t inode, std::uint64_t cookie) override;
+  std::map<std::string, Fd> find_running(const std::set<std::string>& uids) override;
 
  private:
   datapath::Datapath& datapath_;

@@ -51,7 +51,7 @@ Result<FileSource> FileSource::open(std::string folder) {
     return fail_errno(errno, "inotify_init1");
   }
   TRY_VOID(source.watch());
-  source.rescan();
+  source.refresh();
   return source;
 }
 
@@ -118,7 +118,15 @@ std::vector<std::string> FileSource::list() {
   return names;
 }
 
-bool FileSource::rescan() {
+io::Task<> FileSource::wait(io::Loop& loop) {
+  co_await loop.readable(inotify_.get());
+}
+
+std::string FileSource::description() const {
+  return "the folder " + folder_;
+}
+
+bool FileSource::refresh() {
   drain();
   const auto old_folder_problems = std::exchange(folder_problems_, {});
   if (watch_ < 0) {
@@ -134,7 +142,7 @@ bool FileSource::rescan() {
              }) != 0;
   if (!folder_gone) {
     for (const auto& name : names) {
-      changed |= refresh(name, files_[name]);
+      changed |= read_anew(name, files_[name]);
     }
   }
   if (changed) {
@@ -143,7 +151,7 @@ bool FileSource::rescan() {
   return changed;
 }
 
-bool FileSource::refresh(const std::string& name, File& file) {
+bool FileSource::read_anew(const std::string& name, File& file) {
   const auto path = folder_ + "/" + name;
   struct stat status{};
   const auto set_problem = [&](std::string sentence) {

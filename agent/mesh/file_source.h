@@ -12,37 +12,40 @@
 #include <vector>
 
 #include "agent/mesh/objects.h"
+#include "agent/mesh/source.h"
 #include "agent/mesh/yaml_file.h"
 #include "ztunnel/lib/base/fd.h"
 #include "ztunnel/lib/base/result.h"
 
 namespace culvert::mesh {
 
-class FileSource {
+class FileSource final : public Source {
  public:
   // A file of 16 MiB holds some ten thousand pods as kubectl prints them.
   static constexpr std::size_t kFileBytesMax = std::size_t{16} << 20;
   static constexpr std::size_t kFilesMax = 10'000;
-  static constexpr std::size_t kObjectsMax = 300'000;  // as many as a snapshot holds
 
   // open watches `folder` and reads it once. Fails with `config` if it is no readable folder.
   static Result<FileSource> open(std::string folder);
 
-  // watch_fd is readable (poll, or the loop's readable()) when rescan() should be called.
+  // watch_fd is readable when there is something to refresh.
   int watch_fd() const { return inotify_.get(); }
+  io::Task<> wait(io::Loop& loop) override;
 
-  // rescan drains the watch and reads what has changed; true if objects() or problems() differ from
-  // before. A file that breaks keeps its last good objects; a file that is gone loses them. Files
-  // should be replaced by rename: half a file may be valid YAML.
-  bool rescan();
+  // refresh drains the watch and reads what has changed. A file that breaks keeps its last good
+  // objects; a file that is gone loses them. Files should be replaced by rename: half a file may be
+  // valid YAML.
+  bool refresh() override;
 
   // Every *.yaml, *.yml and *.json of the folder itself, hidden ones left out, in order of names;
   // of an object that is in two files the last one counts.
-  const Objects& objects() const { return objects_; }
-  const std::vector<Problem>& problems() const { return problems_; }
+  const Objects& objects() const override { return objects_; }
+  std::vector<Problem> problems() const override { return problems_; }
 
   // complete is false while some file has never been read well: policies may be missing then.
-  bool complete() const { return complete_; }
+  bool complete() const override { return complete_; }
+
+  std::string description() const override;
 
  private:
   // Stamp tells without reading whether a file may have changed.
@@ -64,7 +67,7 @@ class FileSource {
   Result<> watch();
   void drain();
   std::vector<std::string> list();
-  bool refresh(const std::string& name, File& file);
+  bool read_anew(const std::string& name, File& file);
   Result<std::string> read(const std::string& path, std::size_t size) const;
   void merge();
 

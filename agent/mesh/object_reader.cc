@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <tuple>
 
 namespace culvert::mesh {
 namespace {
@@ -23,16 +24,10 @@ Labels read_annotations(const Tree& tree) {
   return annotations;
 }
 
-Meta read_meta(const Tree& root, bool namespaced) {
+Meta read_meta(const Kind& kind, const Tree& root) {
   const auto& metadata = child(root, "metadata");
   Meta meta;
-  meta.name = text(metadata, "name");
-  meta.ns = text(metadata, "namespace");
-  if (namespaced && meta.ns.empty()) {
-    meta.ns = "default";  // as kubectl does
-  } else if (!namespaced) {
-    meta.ns.clear();
-  }
+  std::tie(meta.ns, meta.name) = key_of(kind, root);
   meta.uid = text(metadata, "uid");
   meta.created = text(metadata, "creationTimestamp");
   meta.labels = text_map(child(metadata, "labels"));
@@ -41,6 +36,15 @@ Meta read_meta(const Tree& root, bool namespaced) {
 }
 
 }  // namespace
+
+ObjectKey key_of(const Kind& kind, const Tree& tree) {
+  const auto& metadata = child(tree, "metadata");
+  if (!kind.namespaced) {
+    return {{}, text(metadata, "name")};
+  }
+  const auto ns = text(metadata, "namespace");
+  return {ns.empty() ? "default" : ns, text(metadata, "name")};
+}
 
 const Tree& child(const Tree& tree, std::string_view key) {
   static const Tree kAbsent(Tree::value_t::discarded);
@@ -96,11 +100,7 @@ std::optional<std::uint16_t> port_number(const std::string& text) {
 
 ObjectReader::ObjectReader(std::string_view file, const Kind& kind, const Tree& root,
                            ReadObjects& into)
-    : file_(file),
-      kind_(kind.name),
-      root_(root),
-      into_(into),
-      meta_(read_meta(root, kind.namespaced)) {
+    : file_(file), kind_(kind.name), root_(root), into_(into), meta_(read_meta(kind, root)) {
   if (meta_.name.empty()) {
     reject("it has no metadata.name", "give it one");
   }

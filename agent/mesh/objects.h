@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -135,6 +136,9 @@ struct Gateway {
   std::vector<std::string> addresses;  // status.addresses: IPs or hostnames
   bool operator==(const Gateway&) const = default;
 };
+
+// 300,000: as many as a snapshot of the mesh holds.
+inline constexpr std::size_t kObjectsMax = 300'000;
 
 struct Objects {
   template <class T>

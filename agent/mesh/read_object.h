@@ -38,6 +38,10 @@ std::span<const Kind> kinds();
 // find_kind gives null for a kind that the mesh does not read.
 const Kind* find_kind(std::string_view group, std::string_view name);
 
+// key_of gives namespace and name of an object; without a namespace it is in "default", as kubectl
+// has it.
+ObjectKey key_of(const Kind& kind, const nlohmann::json& tree);
+
 // read_object reads one object; `file` is its place for the problems, empty for the API server. An
 // object that can't be understood is left out and reported; a policy is kept in the form that fails
 // closed.

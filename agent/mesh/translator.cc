@@ -10,6 +10,7 @@
 #include "agent/mesh/address_resources.h"
 #include "agent/mesh/membership.h"
 #include "agent/mesh/peer_authentication.h"
+#include "agent/mesh/waypoints.h"
 
 namespace culvert::mesh {
 namespace {
@@ -116,6 +117,7 @@ Translation translate(const Objects& objects, const MeshOptions& options,
                                   .ips = pod.ips});
     }
   }
+  report_unserved(objects, result.problems);
   std::ranges::sort(result.mesh.pods, {}, &LocalPod::uid);
   return result;
 }

@@ -7,6 +7,7 @@ namespace culvert::mesh {
 namespace {
 
 constexpr std::uint32_t kWaypointPort = 15008;  // HBONE, as Istio's waypoints listen
+constexpr std::string_view kWaypointClass = "culvert-waypoint";
 const std::string kUseWaypoint = "istio.io/use-waypoint";
 const std::string kUseWaypointNamespace = "istio.io/use-waypoint-namespace";
 const std::string kWaypointFor = "istio.io/waypoint-for";
@@ -81,6 +82,19 @@ std::optional<istio::workload::GatewayAddress> find_waypoint(const Objects& obje
       object, key.first, key.second, kUseWaypoint);
   problems.push_back({{}, std::move(object), std::move(sentence)});
   return address_of(key, nullptr, options);
+}
+
+void report_unserved(const Objects& objects, std::vector<Problem>& problems) {
+  for (const auto& [key, gateway] : objects.gateways) {
+    if (gateway.class_name == kWaypointClass) {
+      auto object = named("Gateway", key);
+      auto sentence = fmt::format(
+          "{}: class {} is not served yet; take the label {} from what is behind it, until then "
+          "that traffic is refused",
+          object, kWaypointClass, kUseWaypoint);
+      problems.push_back({{}, std::move(object), std::move(sentence)});
+    }
+  }
 }
 
 }  // namespace culvert::mesh

@@ -23,4 +23,7 @@ std::optional<istio::workload::GatewayAddress> find_waypoint(const Objects& obje
                                                              const Meta& meta, WaypointFor use,
                                                              std::vector<Problem>& problems);
 
+// report_unserved tells of the Gateways that ask for a waypoint of ours, which nobody runs yet.
+void report_unserved(const Objects& objects, std::vector<Problem>& problems);
+
 }  // namespace culvert::mesh

@@ -25,6 +25,13 @@ mesh::LocalPod local_pod() {
           .ips = {}};
 }
 
+// The same when its sandbox is there, as the source tells by its address.
+mesh::LocalPod running_pod() {
+  auto pod = local_pod();
+  pod.ips = {*IpAddress::parse("10.0.0.5")};
+  return pod;
+}
+
 struct Bench {
   std::unique_ptr<io::Loop> loop = io::make_epoll_loop();
   ScratchFolder folder;
@@ -211,6 +218,76 @@ TEST_CASE("a pod whose label comes back is enrolled again where it was") {
   bench.enrolment->set_wanted({local_pod()}, true);
   bench.turn_for(50ms);
   CHECK(bench.enrolment->captured_uids() == std::set<std::string>{"u1"});
+}
+
+TEST_CASE("a pod that runs already is found and enrolled, and its label alone takes it out again") {
+  Bench bench;
+  bench.kernel.running = {"u1"};
+  bench.enrolment->adopt();
+  bench.enrolment->set_wanted({running_pod()}, true);
+  bench.turn_for(20ms);
+  CHECK(bench.diary.told() == kUp);
+  CHECK(bench.enrolment->captured_uids() == std::set<std::string>{"u1"});
+  bench.enrolment->set_wanted({}, true);
+  bench.turn_for(50ms);
+  CHECK(bench.enrolment->pods().empty());
+}
+
+TEST_CASE("no running pod is looked for before adoption, which may find it enrolled already") {
+  Bench bench;
+  bench.kernel.running = {"u1"};
+  bench.enrolment->set_wanted({running_pod()}, true);
+  bench.turn_for(20ms);
+  CHECK(bench.diary.told().empty());
+}
+
+TEST_CASE("a pod without an address has no sandbox yet and is left to its report") {
+  Bench bench;
+  bench.kernel.running = {"u1"};
+  bench.enrolment->adopt();
+  bench.enrolment->set_wanted({local_pod()}, true);
+  bench.turn_for(20ms);
+  CHECK(bench.diary.told().empty());
+}
+
+TEST_CASE("a pod whose processes are found late is enrolled by a later comparison") {
+  Bench bench;
+  bench.enrolment->adopt();
+  bench.enrolment->set_wanted({running_pod()}, true);
+  bench.turn_for(20ms);
+  CHECK(bench.diary.told().empty());
+  bench.kernel.running = {"u1"};
+  bench.enrolment->compare();
+  bench.turn_for(20ms);
+  CHECK(bench.diary.told() == kUp);
+}
+
+TEST_CASE("a running pod that can't be enrolled is told of and tried again until it can") {
+  Bench bench;
+  bench.kernel.running = {"u1"};
+  bench.diary.failing = "announce";
+  bench.enrolment->adopt();
+  bench.enrolment->set_wanted({running_pod()}, true);
+  bench.turn_for(20ms);
+  REQUIRE(bench.enrolment->problems().size() == 1);
+  CHECK(bench.enrolment->problems()[0].starts_with("pod shop/cart (u1): "));
+  bench.diary.failing = "";
+  bench.enrolment->compare();
+  bench.turn_for(20ms);
+  CHECK(bench.enrolment->problems().empty());
+  CHECK(bench.enrolment->captured_uids() == std::set<std::string>{"u1"});
+}
+
+TEST_CASE("a pod that is not wanted any more is no problem any more") {
+  Bench bench;
+  bench.kernel.running = {"u1"};
+  bench.diary.failing = "listen";
+  bench.enrolment->adopt();
+  bench.enrolment->set_wanted({running_pod()}, true);
+  bench.turn_for(20ms);
+  CHECK(bench.enrolment->problems().size() == 1);
+  bench.enrolment->set_wanted({}, true);
+  CHECK(bench.enrolment->problems().empty());
 }
 
 TEST_CASE("a pod that an incomplete source does not name stays") {

@@ -41,6 +41,7 @@ class FakeKernel final : public NodeKernel {
 
   std::vector<datapath::PodState> held_pods;
   std::map<std::uint64_t, std::uint64_t> findable;  // inode → cookie
+  std::set<std::string> running;                    // uids of which find_running finds a process
   std::uint64_t next_cookie = 7;
   bool busy_connections = false;
   int tentative = 0;  // how often addresses() says that they are not ready
@@ -76,6 +77,15 @@ class FakeKernel final : public NodeKernel {
   }
   Result<bool> has_connections(int) override { return busy_connections; }
   Result<std::vector<datapath::PodState>> held() override { return held_pods; }
+  std::map<std::string, Fd> find_running(const std::set<std::string>& uids) override {
+    std::map<std::string, Fd> found;
+    for (const auto& uid : uids) {
+      if (running.contains(uid)) {
+        found.emplace(uid, some_fd());
+      }
+    }
+    return found;
+  }
   Result<Fd> find_netns(std::uint64_t inode, std::uint64_t cookie) override {
     const auto found = findable.find(inode);
     if (found == findable.end() || found->second != cookie) {

@@ -39,7 +39,7 @@ struct Folder {
   }
 };
 
-bool wants_rescan(const FileSource& source) {
+bool wants_refresh(const FileSource& source) {
   pollfd poll{source.watch_fd(), POLLIN, 0};
   return ::poll(&poll, 1, 0) == 1;
 }
@@ -69,23 +69,23 @@ TEST_CASE_FIXTURE(Folder, "all YAML files of the folder are read together, and o
 
 TEST_CASE_FIXTURE(Folder, "new, replaced, rewritten and deleted files are noticed") {
   auto source = open();
-  CHECK_FALSE(wants_rescan(source));
-  CHECK_FALSE(source.rescan());
+  CHECK_FALSE(wants_refresh(source));
+  CHECK_FALSE(source.refresh());
   write("a.yaml", pod_yaml("a", "10.0.0.1"));
-  CHECK(wants_rescan(source));
-  CHECK(source.rescan());
-  CHECK_FALSE(wants_rescan(source));
+  CHECK(wants_refresh(source));
+  CHECK(source.refresh());
+  CHECK_FALSE(wants_refresh(source));
   CHECK(pods(source) == Pods{"a=10.0.0.1"});
   replace("a.yaml", pod_yaml("a", "10.0.0.2"));
-  CHECK(wants_rescan(source));
-  CHECK(source.rescan());
+  CHECK(wants_refresh(source));
+  CHECK(source.refresh());
   CHECK(pods(source) == Pods{"a=10.0.0.2"});
   write("a.yaml", pod_yaml("a", "10.0.0.3"));  // the same length, within one tick of the clock
-  CHECK(source.rescan());
+  CHECK(source.refresh());
   CHECK(pods(source) == Pods{"a=10.0.0.3"});
   fs::remove(path / "a.yaml");
-  CHECK(wants_rescan(source));
-  CHECK(source.rescan());
+  CHECK(wants_refresh(source));
+  CHECK(source.refresh());
   CHECK(pods(source).empty());
 }
 
@@ -96,7 +96,7 @@ TEST_CASE_FIXTURE(Folder,
   const auto written = fs::last_write_time(path / "a.yaml");
   write("a.yaml", pod_yaml("a", "10.0.0.2"));
   fs::last_write_time(path / "a.yaml", written);
-  CHECK(source.rescan());
+  CHECK(source.refresh());
   CHECK(pods(source) == Pods{"a=10.0.0.2"});
 }
 
@@ -104,12 +104,12 @@ TEST_CASE_FIXTURE(Folder, "a file that breaks keeps its last good objects, says 
   write("a.yaml", pod_yaml("a", "10.0.0.1"));
   auto source = open();
   replace("a.yaml", "kind: [");
-  CHECK(source.rescan());
+  CHECK(source.refresh());
   CHECK(pods(source) == Pods{"a=10.0.0.1"});
   CHECK(source.problems().size() == 1);
   CHECK(source.complete());
   replace("a.yaml", pod_yaml("a", "10.0.0.2"));
-  CHECK(source.rescan());
+  CHECK(source.refresh());
   CHECK(pods(source) == Pods{"a=10.0.0.2"});
   CHECK(source.problems().empty());
 }
@@ -119,10 +119,10 @@ TEST_CASE_FIXTURE(
   write("a.yaml", pod_yaml("a", "10.0.0.1") + pod_yaml("b", "10.0.0.2"));
   auto source = open();
   replace("a.yaml", pod_yaml("a", "10.0.0.x") + pod_yaml("b", "10.0.0.3"));
-  CHECK(source.rescan());
+  CHECK(source.refresh());
   CHECK(pods(source) == Pods{"a=10.0.0.1", "b=10.0.0.3"});
   replace("a.yaml", pod_yaml("b", "10.0.0.3"));
-  CHECK(source.rescan());
+  CHECK(source.refresh());
   CHECK(pods(source) == Pods{"b=10.0.0.3"});
 }
 
@@ -134,7 +134,7 @@ TEST_CASE_FIXTURE(
   CHECK_FALSE(source.complete());
   CHECK(pods(source) == Pods{"b=10.0.0.2"});
   fs::remove(path / "a.yaml");
-  CHECK(source.rescan());
+  CHECK(source.refresh());
   CHECK(source.complete());
 }
 
@@ -147,7 +147,7 @@ TEST_CASE_FIXTURE(Folder, "of an object in two files the later file counts, and 
         std::vector<std::string>{
             "b.yaml: Pod shop/a is in an earlier file too; this one counts, remove the other"});
   fs::remove(path / "b.yaml");
-  CHECK(source.rescan());
+  CHECK(source.refresh());
   CHECK(pods(source) == Pods{"a=10.0.0.1"});
   CHECK(source.problems().empty());
 }
@@ -159,25 +159,25 @@ TEST_CASE_FIXTURE(Folder, "a folder that vanishes leaves everything in force and
   std::ofstream(inner / "a.yaml") << pod_yaml("a", "10.0.0.1");
   auto source = std::move(*FileSource::open(inner.string()));
   fs::remove_all(inner);
-  CHECK(wants_rescan(source));
-  source.rescan();
+  CHECK(wants_refresh(source));
+  source.refresh();
   CHECK(pods(source) == Pods{"a=10.0.0.1"});
   CHECK_FALSE(source.problems().empty());
   fs::create_directory(inner);
   std::ofstream(inner / "a.yaml") << pod_yaml("a", "10.0.0.2");
-  CHECK(source.rescan());
+  CHECK(source.refresh());
   CHECK(pods(source) == Pods{"a=10.0.0.2"});
   CHECK(source.problems().empty());
   replace("unrelated.yaml", "x");
   std::ofstream(inner / "b.yaml") << pod_yaml("b", "10.0.0.4");
-  CHECK(wants_rescan(source));  // the new folder is watched
+  CHECK(wants_refresh(source));  // the new folder is watched
 }
 
 TEST_CASE_FIXTURE(Folder, "a file over the limit is told and keeps its last good objects") {
   write("a.yaml", pod_yaml("a", "10.0.0.1"));
   auto source = open();
   fs::resize_file(path / "a.yaml", FileSource::kFileBytesMax + 1);
-  CHECK(source.rescan());
+  CHECK(source.refresh());
   CHECK(pods(source) == Pods{"a=10.0.0.1"});
   CHECK(sentences(source.problems()) ==
         std::vector<std::string>{

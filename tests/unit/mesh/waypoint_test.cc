@@ -35,6 +35,17 @@ TEST_CASE("a service's label names its waypoint, by hostname until the gateway h
   CHECK(by_address.waypoint().address().address() == std::string("\x0a\x60\0\x09", 4));
 }
 
+TEST_CASE("a Gateway of our class is recognised and told of as not served yet, others are not") {
+  const auto told = translated(gateway()).problems;
+  CHECK(sentences(told) ==
+        std::vector<std::string>{
+            "Gateway shop/wp: class culvert-waypoint is not served yet; take the label "
+            "istio.io/use-waypoint from what is behind it, until then that traffic is refused"});
+  auto foreign = gateway();
+  foreign.replace(foreign.find("culvert-waypoint"), 16, "istio-waypoint");
+  CHECK(translated(foreign).problems.empty());
+}
+
 TEST_CASE("the namespace's label counts where the object has none, and none opts out") {
   const auto ns = labelled_namespace(kUse);
   CHECK(service(translated(ns + web_service() + gateway()), "web").has_waypoint());
