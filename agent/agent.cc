@@ -69,7 +69,7 @@ class Agent {
              {.snapshot = [this] { return enrolment_.announced(); },
               .admit = [this](pid_t pid) { return daemons_.admit(pid); },
               .left = [this] { log_failure("exempt cgroups", daemons_.prune()); }}),
-        enrolment_(loop, kernel_, zds_,
+        enrolment_(loop, kernel_, zds_, notices_,
                    {.node = config.node,
                     .records_path = config.run_dir + "/" + enrol::kRecordsName,
                     .changed = [this] { ask_translation(); }}),
@@ -111,6 +111,7 @@ class Agent {
   enrol::Daemons daemons_;
   std::unique_ptr<mesh::Source> source_;
   enrol::ZdsServer zds_;
+  enrol::NoNotices notices_;
   enrol::Enrolment enrolment_;
   enrol::EnrolSocket enrol_socket_;
   mesh::XdsServer xds_;
@@ -242,6 +243,9 @@ void Agent::translate() {
     }
   }
   translation_problems_ = std::move(translation.problems);
+  for (const auto& [pod, sentence] : translation.refused) {
+    notices_.failed(pod, sentence);
+  }
   complete_ = complete_ || source_->complete();
   enrolment_.set_wanted(translation.mesh.pods, complete_);
   if (!complete_) {

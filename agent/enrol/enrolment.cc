@@ -41,10 +41,12 @@ class Enrolment::Busy {
   std::string uid_;
 };
 
-Enrolment::Enrolment(io::Loop& loop, NodeKernel& kernel, Announcer& announcer, Options options)
+Enrolment::Enrolment(io::Loop& loop, NodeKernel& kernel, Announcer& announcer, PodNotices& notices,
+                     Options options)
     : loop_(loop),
       kernel_(kernel),
       announcer_(announcer),
+      notices_(notices),
       options_(std::move(options)),
       background_(loop, io::Scope::OnFailure::ignore) {}
 
@@ -72,6 +74,9 @@ io::Task<> Enrolment::add(EnrolRequest request) {
   auto enrolled = co_await as_result(enrol(pod));
   if (!enrolled) {
     Error error = prefixed(name_of(pod.spec), std::move(enrolled).error());
+    if (error.code != Errc::cancelled) {
+      notices_.failed(pod.spec, to_string(error));
+    }
     pods_.erase(request.uid);
     (void)write_down(nullptr);  // a record of a pod that the kernel does not hold harms nobody
     co_await fail(std::move(error));
@@ -196,10 +201,11 @@ io::Task<> Enrolment::remove(std::string uid) {
   co_await leave(uid, false);
 }
 
-// leave un-enrols in the order of correction 8: first no new connection is captured, then those
-// that are under way end or time out, and only then go program, ztunnel's listeners, routes and
-// rules. A program that went earlier would refuse the SYNs under way, a rule that went earlier
-// would reset its connections (experiment X15). The caller has begun.
+// leave un-enrols in the order of correction 8: first others hear that this pod takes no tunnels
+// any more, then no new connection is captured, then those that are under way end or time out, and
+// only then go program, ztunnel's listeners, routes and rules. A program that went earlier would
+// refuse the SYNs under way, a rule that went earlier would reset its connections (experiment X15).
+// The caller has begun.
 io::Task<> Enrolment::leave(std::string uid, bool drain) {
   const auto found = pods_.find(uid);
   if (found == pods_.end()) {
@@ -209,6 +215,9 @@ io::Task<> Enrolment::leave(std::string uid, bool drain) {
   if (pod.step == Step::captured) {
     pod.step = Step::draining;
     options_.changed();
+    if (drain) {
+      co_await notices_.withdraw(pod.spec);
+    }
     if (auto ended = kernel_.end_capture(pod.cookie); !ended) {
       obs::log(obs::Level::error, kScope, "a pod's capture did not end",
                {{"pod", pod.spec.name}, {"namespace", pod.spec.ns}, {"error", ended.error()}});

@@ -13,6 +13,7 @@
 
 #include "agent/enrol/announcer.h"
 #include "agent/enrol/node_kernel.h"
+#include "agent/enrol/notices.h"
 #include "agent/enrol/records.h"
 #include "agent/mesh/desired.h"
 #include "ztunnel/lib/base/identity.h"
@@ -52,7 +53,8 @@ class Enrolment {
     std::function<void()> changed = [] {};
   };
 
-  Enrolment(io::Loop& loop, NodeKernel& kernel, Announcer& announcer, Options options);
+  Enrolment(io::Loop& loop, NodeKernel& kernel, Announcer& announcer, PodNotices& notices,
+            Options options);
 
   // set_wanted takes the ambient pods of this node as the source says it. Pods that are no longer
   // among them are un-enrolled in the background; with `complete` false (a file was never read
@@ -130,6 +132,7 @@ class Enrolment {
   io::Loop& loop_;
   NodeKernel& kernel_;
   Announcer& announcer_;
+  PodNotices& notices_;
   Options options_;
   std::map<std::string, mesh::LocalPod> wanted_;
   bool complete_ = false;

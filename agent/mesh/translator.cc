@@ -59,8 +59,32 @@ security::Authorization with_scope(const AuthorizationPolicy& policy, const Mesh
   return result;
 }
 
+LocalPod local_pod_of(const Pod& pod, const MeshOptions& options) {
+  return {.uid = pod.meta.uid,
+          .ns = pod.meta.ns,
+          .name = pod.meta.name,
+          .service_account = pod.service_account,
+          .trust_domain = options.trust_domain,
+          .ips = pod.ips};
+}
+
 bool should_enrol(const Objects& objects, const MeshOptions& options, const Pod& pod) {
   return is_mine(pod, options) && !pod.host_network && !pod.finished && is_ambient(objects, pod);
+}
+
+void report_host_network(const Objects& objects, const MeshOptions& options, Translation& result) {
+  for (const auto& [key, pod] : objects.pods) {
+    if (!is_mine(pod, options) || !pod.host_network || pod.finished || !is_ambient(objects, pod)) {
+      continue;
+    }
+    auto object = named("Pod", key);
+    auto sentence = fmt::format(
+        "{}: it is on the node's own network and stays outside of the mesh; label it "
+        "istio.io/dataplane-mode=none",
+        object);
+    result.refused.push_back({local_pod_of(pod, options), sentence});
+    result.problems.push_back({{}, std::move(object), std::move(sentence)});
+  }
 }
 
 void add_addresses(const Objects& objects, const MeshOptions& options,
@@ -109,14 +133,10 @@ Translation translate(const Objects& objects, const MeshOptions& options,
   }
   for (const auto& [key, pod] : objects.pods) {
     if (should_enrol(objects, options, pod)) {
-      result.mesh.pods.push_back({.uid = pod.meta.uid,
-                                  .ns = pod.meta.ns,
-                                  .name = pod.meta.name,
-                                  .service_account = pod.service_account,
-                                  .trust_domain = options.trust_domain,
-                                  .ips = pod.ips});
+      result.mesh.pods.push_back(local_pod_of(pod, options));
     }
   }
+  report_host_network(objects, options, result);
   report_unserved(objects, result.problems);
   std::ranges::sort(result.mesh.pods, {}, &LocalPod::uid);
   return result;

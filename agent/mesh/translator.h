@@ -20,8 +20,15 @@ struct MeshOptions {
   std::string root_namespace = "istio-system";
 };
 
+// Refusal is a pod of this node that asks for the mesh and can't be in it.
+struct Refusal {
+  LocalPod pod;
+  std::string sentence;
+};
+
 struct Translation {
   DesiredMesh mesh;
+  std::vector<Refusal> refused;  // told in `problems` as well
   std::vector<Problem> problems;
 };
 

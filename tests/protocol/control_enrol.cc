@@ -20,9 +20,11 @@ struct Bench {
   enrol::Diary diary;
   enrol::FakeKernel kernel{diary};
   enrol::FakeAnnouncer announcer{diary};
+  enrol::NoNotices notices;
   enrol::Enrolment enrolment{*loop,
                              kernel,
                              announcer,
+                             notices,
                              {.node = "east",
                               .records_path = folder / "records",
                               .source_wait = 20ms,

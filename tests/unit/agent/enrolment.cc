@@ -38,6 +38,7 @@ struct Bench {
   Diary diary;
   FakeKernel kernel{diary};
   FakeAnnouncer announcer{diary};
+  FakeNotices notices{diary};
   int changes = 0;
   std::unique_ptr<Enrolment> enrolment;
 
@@ -49,7 +50,7 @@ struct Bench {
   void restart() {
     stop();
     enrolment =
-        std::make_unique<Enrolment>(*loop, kernel, announcer,
+        std::make_unique<Enrolment>(*loop, kernel, announcer, notices,
                                     Enrolment::Options{.node = "east",
                                                        .records_path = folder / kRecordsName,
                                                        .source_wait = 50ms,
@@ -106,6 +107,7 @@ TEST_CASE("a step that fails undoes the ones before it in reverse order") {
     REQUIRE(!added);
     CHECK(to_string(added.error()).starts_with("pod shop/cart (u1): "));
     CHECK(bench.diary.told() == row.steps);
+    CHECK(bench.notices.failures == std::vector{"u1: " + to_string(added.error())});
     CHECK(bench.enrolment->pods().empty());
     CHECK(bench.enrolment->announced().empty());
     CHECK(read_records(bench.folder / kRecordsName)->empty());
@@ -197,13 +199,13 @@ TEST_CASE("a pod whose label goes drains before its program is taken away") {
   bench.kernel.busy_connections = true;
   bench.enrolment->set_wanted({}, true);
   bench.turn_for(50ms);
-  CHECK(bench.diary.told() == "end_capture");
+  CHECK(bench.diary.told() == "unmark end_capture");
   CHECK(bench.enrolment->pods().front().state == "draining");
   CHECK(bench.enrolment->captured_uids().empty());
   CHECK(bench.enrolment->announced().size() == 1);  // a ztunnel that restarts serves it on
   bench.kernel.busy_connections = false;
   bench.turn_for(300ms);
-  CHECK(bench.diary.told() == kDown);
+  CHECK(bench.diary.told() == "unmark " + std::string(kDown));
   CHECK(bench.enrolment->pods().empty());
 }
 

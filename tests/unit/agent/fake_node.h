@@ -11,6 +11,7 @@
 
 #include "agent/enrol/announcer.h"
 #include "agent/enrol/node_kernel.h"
+#include "agent/enrol/notices.h"
 
 namespace culvert::enrol {
 
@@ -103,6 +104,23 @@ class FakeAnnouncer final : public Announcer {
   explicit FakeAnnouncer(Diary& diary) : diary_(diary) {}
   io::Task<> announce(AnnouncedPod) override { co_await diary_.note("announce"); }
   io::Task<> withdraw(std::string) override { co_await diary_.note("withdraw"); }
+
+ private:
+  Diary& diary_;
+};
+
+class FakeNotices final : public PodNotices {
+ public:
+  explicit FakeNotices(Diary& diary) : diary_(diary) {}
+  std::vector<std::string> failures;
+
+  io::Task<> withdraw(mesh::LocalPod) override {
+    (void)diary_.note("unmark");
+    co_return;
+  }
+  void failed(const mesh::LocalPod& pod, const std::string& sentence) override {
+    failures.push_back(pod.uid + ": " + sentence);
+  }
 
  private:
   Diary& diary_;

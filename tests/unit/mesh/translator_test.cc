@@ -102,6 +102,22 @@ TEST_CASE(
   CHECK(mine(ns + host).empty());
 }
 
+TEST_CASE("a pod of mine on the node's network that asks for the mesh is refused with its reason") {
+  auto host = pod_yaml("a", "10.0.0.1");
+  host.replace(host.find("nodeName"), 0, "hostNetwork: true\n  ");
+  const auto translation = translated(ambient_namespace() + host);
+  REQUIRE(translation.refused.size() == 1);
+  CHECK(translation.refused[0].pod.uid == "uid-a");
+  CHECK(translation.refused[0].sentence ==
+        "Pod shop/a: it is on the node's own network and stays outside of the mesh; label it "
+        "istio.io/dataplane-mode=none");
+  CHECK(sentences(translation.problems) == std::vector{translation.refused[0].sentence});
+  CHECK(translated(host).refused.empty());
+  auto elsewhere = host;
+  elsewhere.replace(elsewhere.find("nodeName: n1"), 12, "nodeName: n2");
+  CHECK(translated(ambient_namespace() + elsewhere).refused.empty());
+}
+
 TEST_CASE("a pod of mine comes with its identity and addresses") {
   const auto translation =
       translated(ambient_namespace() + pod_yaml("b", "10.0.0.2") + pod_yaml("a", "fd00::1"));

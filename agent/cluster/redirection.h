@@ -1,0 +1,68 @@
+// Redirection: keeps the annotation of this node's pods as the kernel is. Others open tunnels to
+// exactly the pods that carry it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/cluster/cluster_writer.h"
+#include "ztunnel/lib/io/event.h"
+#include "ztunnel/lib/io/loop.h"
+
+namespace culvert::cluster {
+
+// 5 s: after a write that failed, the next one waits.
+inline constexpr io::Duration kWriteAgain = std::chrono::seconds(5);
+// 10 s: how long un-enrolment waits for the API server to take the annotation away. Who reads a
+// stale one meets a closed port afterwards; without a limit a label could not be removed while no
+// API server answers.
+inline constexpr io::Duration kWithdrawWithin = std::chrono::seconds(10);
+// 2 s: how long a change of a pod takes to all other nodes: a watch event, a translation, a push.
+inline constexpr io::Duration kSpreadTime = std::chrono::seconds(2);
+
+// 30 s: how long our own write counts where the source still shows what was before.
+inline constexpr io::Duration kWriteTrusted = std::chrono::seconds(30);
+
+// MarkedPod is one pod of this node as the source shows it.
+struct MarkedPod {
+  mesh::LocalPod pod;
+  bool marked = false;    // it carries the annotation
+  bool captured = false;  // it should
+};
+
+class Redirection {
+ public:
+  // `writer` must outlive run() and withdraw().
+  Redirection(io::Loop& loop, ClusterWriter& writer) : loop_(loop), writer_(writer) {}
+
+  // set takes all pods of this node anew. A write that the source does not show yet is not made
+  // twice.
+  void set(const std::vector<MarkedPod>& pods);
+
+  // run writes what differs, until it is cancelled.
+  io::Task<> run();
+
+  // withdraw takes the annotation away and waits until others know; for enrol::PodNotices.
+  io::Task<> withdraw(mesh::LocalPod pod);
+
+ private:
+  struct Pod {
+    mesh::LocalPod spec;
+    bool shown = false;   // by the source
+    bool marked = false;  // as we know it: by the source, or by our own later write
+    bool wanted = false;
+    io::TimePoint written{};
+  };
+  io::Task<bool> write(mesh::LocalPod pod);
+  io::Task<> until_unmarked(std::string uid);
+
+  io::Loop& loop_;
+  ClusterWriter& writer_;
+  std::map<std::string, Pod> pods_;
+  io::Event changed_;  // pods_
+  io::Event written_;
+};
+
+}  // namespace culvert::cluster
