@@ -30,7 +30,6 @@
 #include "ztunnel/lib/obs/log.h"
 
 namespace culvert::agent {
-
 namespace {
 
 constexpr std::string_view kScope = "agent";
@@ -250,8 +249,7 @@ void Agent::translate() {
   enrolment_.set_wanted(translation.mesh.pods, complete_);
   if (!complete_) {
     obs::log(obs::Level::warn, kScope,
-             "the mesh is not announced: a part of the source was never read well and may hold a "
-             "policy");
+             "the mesh is not announced: a part of its source was never read well");
     return;
   }
   if (mesh_->addresses != translation.mesh.addresses ||
