@@ -27,8 +27,8 @@ inline constexpr unsigned kFetchesMax = 8;
 // A CA that does not answer would hold one of the eight places for ever.
 inline constexpr std::chrono::seconds kFetchTimeout{10};
 inline constexpr std::chrono::milliseconds kFetchBackoffFirst{500};
-// Istio's is 150 s. With a fifth of jitter, and what the agent needs to find its API server again, a
-// certificate that fell due meanwhile is renewed within 30 s of the CA's return.
+// Istio's is 150 s. With a fifth of jitter, and what the agent needs to find its API server again,
+// a certificate that fell due meanwhile is renewed within 30 s of the CA's return.
 inline constexpr std::chrono::seconds kFetchBackoffMax{15};
 inline constexpr std::chrono::seconds kFetchBackoffMissingMax{5};  // while there is no valid one
 // Around half life, so that a node whose pods started together does not renew them together.
