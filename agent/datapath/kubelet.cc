@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "agent/datapath/cgroup.h"
+#include "agent/datapath/processes.h"
 
 namespace culvert::datapath {
 namespace {
@@ -34,19 +35,15 @@ std::string mount_namespace(const fs::path& process) {
   return fs::read_symlink(process / "ns/mnt", error).string();
 }
 
-std::optional<pid_t> find_kubelet(const fs::path& proc) {
-  const auto nodes = mount_namespace(proc / "1");
+std::optional<pid_t> find_kubelet(const std::string& proc) {
+  const auto nodes = mount_namespace(fs::path(proc) / "1");
   std::optional<pid_t> found;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(proc, error)) {
-    const std::string name = entry.path().filename();
-    const bool is_process = std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
-    if (!is_process ||
-        std::ranges::find(kNames, first_line(entry.path() / "comm")) == kNames.end() ||
-        mount_namespace(entry.path()) != nodes) {
+  for (const auto& process : processes(proc)) {
+    if (std::ranges::find(kNames, first_line(process / "comm")) == kNames.end() ||
+        mount_namespace(process) != nodes) {
       continue;
     }
-    const auto pid = static_cast<pid_t>(std::atoi(name.c_str()));
+    const auto pid = static_cast<pid_t>(std::atoi(process.filename().c_str()));
     found = found ? std::min(*found, pid) : pid;  // the oldest: others are its children
   }
   return found;

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "agent/datapath/processes.h"
 #include "agent/enrol/netns.h"
 #include "agent/enrol/netns_setup.h"
 #include "agent/enrol/running_pods.h"
@@ -94,10 +95,8 @@ Result<Fd> KernelOfNode::find_netns(std::uint64_t inode, std::uint64_t cookie) {
       places.push_back(entry.path());
     }
   }
-  for (const auto& entry : fs::directory_iterator("/proc", error)) {
-    if (entry.path().filename().string().find_first_not_of("0123456789") == std::string::npos) {
-      places.push_back(entry.path() / "ns/net");
-    }
+  for (const auto& process : datapath::processes()) {
+    places.push_back(process / "ns/net");
   }
   for (const auto& place : places) {
     auto found = open_if_inode(place, inode);

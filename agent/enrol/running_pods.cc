@@ -10,6 +10,8 @@
 #include <fstream>
 #include <ranges>
 
+#include "agent/datapath/processes.h"
+
 namespace culvert::enrol {
 
 namespace {
@@ -58,12 +60,7 @@ std::map<std::string, Fd> find_running_pods(const std::string& proc,
                                             const std::set<std::string>& uids) {
   const std::uint64_t of_node = inode_of(fs::path(proc) / "1/ns/net");
   std::map<std::string, Oldest> oldest;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(proc, error)) {
-    const auto& process = entry.path();
-    if (process.filename().string().find_first_not_of("0123456789") != std::string::npos) {
-      continue;
-    }
+  for (const auto& process : datapath::processes(proc)) {
     const auto uid = pod_uid_of_process(process);
     if (!uid || !uids.contains(*uid)) {
       continue;
