@@ -8,11 +8,14 @@
 namespace culvert::cluster {
 
 void Warnings::warn(const mesh::LocalPod& pod, const std::string& sentence) {
-  std::erase_if(told_, [&](const auto& told) { return loop_.now() - told.second >= kWarnAgain; });
-  if (waiting_.size() >= kWarningsMax ||
-      !told_.emplace(Key{pod.uid, sentence}, loop_.now()).second) {
+  if (waiting_.size() >= kWarningsMax) {
     return;
   }
+  const auto [told, is_new] = told_.emplace(Key{pod.uid, sentence}, loop_.now());
+  if (!is_new && loop_.now() - told->second < kWarnAgain) {
+    return;
+  }
+  told->second = loop_.now();
   waiting_.push_back({pod, sentence});
   added_.notify_all();
 }
@@ -22,6 +25,8 @@ io::Task<> Warnings::run() {
     while (waiting_.empty()) {
       co_await added_.wait();
     }
+    // Here, where it is done once for each Event that is written, and not for each failure.
+    std::erase_if(told_, [&](const auto& told) { return loop_.now() - told.second >= kWarnAgain; });
     const auto [pod, sentence] = std::move(waiting_.front());
     waiting_.pop_front();
     auto posted = co_await as_result(writer_.post_warning(pod, sentence));
