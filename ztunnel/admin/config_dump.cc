@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "ztunnel/admin/base64.h"
 #include "ztunnel/admin/mesh_json.h"
 #include "ztunnel/admin/views.h"
+#include "ztunnel/lib/base/base64.h"
 
 namespace culvert::admin {
 namespace {
