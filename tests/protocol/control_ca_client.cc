@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/mesh/ca_server.h"
 #include "tests/protocol/control_socket.h"
-#include "tests/protocol/csr_samples.h"
 #include "tests/protocol/framed.h"
+#include "tests/support/csr_samples.h"
 #include "ztunnel/lib/control/ca_client.h"
 #include "ztunnel/lib/control/proto/ca.pb.h"
 #include "ztunnel/lib/tls/key.h"
@@ -97,6 +97,8 @@ TEST_CASE("a request that deserves no certificate is told why, counted, and logg
       {"two SPIFFE IDs", request(kTwoNamesCsr), "3 CA: "},
       {"no name", request(kNoNameCsr), "3 CA: "},
       {"a DNS name", request(kDnsNameCsr), "3 CA: "},
+      {"a DNS name beside its own", request(kDnsNameBesideCsr),
+       "3 CA: the certificate request has 2"},
       {"a URI that is no SPIFFE ID", request(kHttpNameCsr), "3 CA: "},
       {"a pod of another node", request(bench.csr(kTill)),
        "7 CA: no ambient pod of this node has the identity "

@@ -95,6 +95,11 @@ Result<SpiffeId> csr_identity(std::string_view csr_pem) {
   const bssl::UniquePtr<GENERAL_NAMES> names(static_cast<GENERAL_NAMES*>(
       X509V3_get_d2i(extensions.get(), NID_subject_alt_name, nullptr, nullptr)));
   clear_errors();
+  if (names != nullptr && sk_GENERAL_NAME_num(names.get()) > 1) {
+    return fail(Errc::identity, "the certificate request has " +
+                                    std::to_string(sk_GENERAL_NAME_num(names.get())) +
+                                    " names; a workload's has one, its SPIFFE ID");
+  }
   return spiffe_id_of(names.get());
 }
 

@@ -17,8 +17,8 @@ Result<std::string> generate_key();
 // critical URI SAN (wire-facts §4).
 Result<std::string> make_csr(std::string_view key_pem, const SpiffeId& id);
 
-// csr_identity verifies a request's own signature and gives the one SPIFFE ID that it names. Fails
-// with `tls` or `identity`.
+// csr_identity verifies a request's own signature and its key's strength, and gives the SPIFFE ID
+// that it names, which must be all that it names. Fails with `tls` or `identity`.
 Result<SpiffeId> csr_identity(std::string_view csr_pem);
 
 }  // namespace culvert::tls

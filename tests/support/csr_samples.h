@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-namespace culvert::protocol {
+namespace culvert {
 
 // RSA of 1024 bits, for spiffe://cluster.local/ns/shop/sa/cart.
 inline constexpr const char* kWeakRsaCsr = R"(-----BEGIN CERTIFICATE REQUEST-----
@@ -60,6 +60,17 @@ CgYIKoZIzj0EAwIDSQAwRgIhAJyzWkWNiKBgUZxg54l6kuZH3kSjXLAo5/b2TikR
 -----END CERTIFICATE REQUEST-----
 )";
 
+// The SPIFFE ID of the service account cart, and DNS:cart.shop beside it.
+inline constexpr const char* kDnsNameBesideCsr = R"(-----BEGIN CERTIFICATE REQUEST-----
+MIIBCTCBsQIBADAAMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEz3b1pPABVwQX
+ouZAOzeUOlwxIMGE20Dqpoc40Aqyot9brm54QvSSyaiADCrfW8ujjaxPNbrguo+v
++KIkjIpc96BPME0GCSqGSIb3DQEJDjFAMD4wPAYDVR0RBDUwM4Ymc3BpZmZlOi8v
+Y2x1c3Rlci5sb2NhbC9ucy9zaG9wL3NhL2NhcnSCCWNhcnQuc2hvcDAKBggqhkjO
+PQQDAgNHADBEAiA3MD8buwXSy8QHPE8KDICX2T0kXsUQeiMRgxEF+FGiAgIgGEcX
+m21StLwbjklW2G8nX7UTW/9O3z4Vo4g/jYl0/dA=
+-----END CERTIFICATE REQUEST-----
+)";
+
 // https://cluster.local/ns/shop/sa/cart instead of a SPIFFE ID.
 inline constexpr const char* kHttpNameCsr = R"(-----BEGIN CERTIFICATE REQUEST-----
 MIH/MIGlAgEAMAAwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARM/biAShyc8kTL
@@ -71,4 +82,4 @@ xHGYcIDPSSqGZ8ZyuGYzsEuR
 -----END CERTIFICATE REQUEST-----
 )";
 
-}  // namespace culvert::protocol
+}  // namespace culvert
