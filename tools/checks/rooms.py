@@ -21,7 +21,8 @@ MAY_INCLUDE = {
 
 # Foreign header prefix -> the files that may include it (path prefixes), and why nobody else.
 OWNERS = {
-    "openssl/": (["ztunnel/lib/tls/", "tests/unit/tls/", "tests/fuzz/certificates", "tests/support/peers/raw_tls"],
+    "openssl/": (["ztunnel/lib/tls/", "tests/unit/tls/", "tests/fuzz/certificates", "tests/support/peers/intermediate",
+                  "tests/support/peers/raw_tls"],
                  "TLS has one room"),
     "liburing.h": (["ztunnel/lib/io/uring"], "the ring stays behind io::Loop"),
     "bpf/": (["bpf/", "agent/datapath/", "tests/bpf/"], "agent/datapath is the only caller of bpf()"),

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 
+#include "ztunnel/lib/tls/certificate.h"
+#include "ztunnel/lib/tls/chain.h"
 #include "ztunnel/lib/tls/csr.h"
 #include "ztunnel/lib/tls/key.h"
 #include "ztunnel/lib/tls/openssl_error.h"
@@ -87,33 +89,53 @@ Result<CertificateAuthority> CertificateAuthority::create(
   }
   CertificateAuthority authority;
   authority.key_.reset(key.release());
-  authority.root_.reset(root.release());
+  authority.root_pem_ = to_pem(*root);
+  authority.not_after_ = tls::not_after(*root);
+  authority.certificate_.reset(root.release());
   return authority;
 }
 
 Result<CertificateAuthority> CertificateAuthority::load(std::string_view root_pem,
                                                         std::string_view key_pem) {
-  TRY(auto roots, parse_certificates(root_pem));
+  TRY(auto certificates, parse_certificates(root_pem));
   TRY(auto key, parse_key(key_pem));
-  if (X509_check_private_key(roots.front().get(), key.get()) != 1) {
-    return fail(take_error(Errc::tls, "the key is not the root certificate's"));
+  if (X509_check_private_key(certificates.front().get(), key.get()) != 1) {
+    return fail(take_error(Errc::tls, "the key is not the certificate's"));
   }
   CertificateAuthority authority;
   authority.key_.reset(key.release());
-  authority.root_.reset(roots.front().release());
+  authority.root_pem_ = to_pem(*certificates.front());
+  authority.not_after_ = tls::not_after(*certificates.front());
+  authority.certificate_.reset(certificates.front().release());
   return authority;
 }
 
-std::string CertificateAuthority::root_pem() const {
-  return to_pem(*root_);
+Result<CertificateAuthority> CertificateAuthority::load(const AuthorityParts& parts,
+                                                        std::string_view trust_domain,
+                                                        std::chrono::system_clock::time_point now) {
+  TRY(auto authority, load(parts.certificate, parts.key));
+  TRY(const auto roots, certificate_facts(parts.roots));
+  for (const auto& root : roots) {
+    if (!root.is_ca) {
+      return fail(Errc::tls, "one of the roots is no CA's certificate");
+    }
+  }
+  // Whatever may be wrong between the certificate and a root shows when a leaf is verified.
+  const SpiffeId nobody{std::string(trust_domain), "nobody", "nobody"};
+  TRY(const auto key, generate_key());
+  TRY(const auto csr, make_csr(key, nobody));
+  TRY(const auto leaf, authority.issue(csr, {.uris = {to_string(nobody)},
+                                             .not_before = now - kLeafBackdate,
+                                             .not_after = now + kLeafLifetime}));
+  TRY(auto chain, verify_leaf(leaf, parts.certificate + "\n" + parts.chain, parts.roots, now));
+  authority.root_pem_ = std::move(chain.root);
+  authority.intermediates_ = std::move(chain.intermediates);
+  authority.not_after_ = chain.not_after;
+  return authority;
 }
 
 std::string CertificateAuthority::key_pem() const {
   return to_pem(*key_);
-}
-
-std::chrono::system_clock::time_point CertificateAuthority::not_after() const {
-  return tls::not_after(*root_);
 }
 
 Result<std::string> CertificateAuthority::sign(std::string_view csr_pem, const SpiffeId& id,
@@ -121,8 +143,7 @@ Result<std::string> CertificateAuthority::sign(std::string_view csr_pem, const S
                                                std::chrono::seconds lifetime) const {
   if (now >= not_after()) {
     return fail(Errc::config,
-                "the CA's root certificate has expired: move the CA directory away and start the "
-                "agents again, which makes a new one");
+                "the CA's own certificate has expired: give it a new one, as its README says");
   }
   return issue(csr_pem, {.uris = {to_string(id)},
                          .not_before = now - kLeafBackdate,
@@ -135,16 +156,17 @@ Result<std::string> CertificateAuthority::issue(std::string_view csr_pem,
   TRY(const auto san, san_extension(options.uris));
   const bssl::UniquePtr<EVP_PKEY> subject_key(X509_REQ_get_pubkey(request.get()));
   bssl::UniquePtr<X509> leaf(X509_new());
-  const bool ok = X509_set_version(leaf.get(), X509_VERSION_3) == 1 && set_random_serial(*leaf) &&
-                  X509_set_issuer_name(leaf.get(), X509_get_subject_name(root_.get())) == 1 &&
-                  set_validity(*leaf, posix(options.not_before), posix(options.not_after)) &&
-                  X509_set_pubkey(leaf.get(), subject_key.get()) == 1 &&
-                  add_extension(*leaf, *root_, NID_basic_constraints, "critical,CA:FALSE") &&
-                  add_extension(*leaf, *root_, NID_key_usage, "critical,digitalSignature") &&
-                  add_extension(*leaf, *root_, NID_ext_key_usage, usage_text(options)) &&
-                  add_extension(*leaf, *root_, NID_authority_key_identifier, "keyid") &&
-                  X509_add_ext(leaf.get(), san.get(), -1) == 1 &&
-                  X509_sign(leaf.get(), key_.get(), EVP_sha256()) > 0;
+  const bool ok =
+      X509_set_version(leaf.get(), X509_VERSION_3) == 1 && set_random_serial(*leaf) &&
+      X509_set_issuer_name(leaf.get(), X509_get_subject_name(certificate_.get())) == 1 &&
+      set_validity(*leaf, posix(options.not_before), posix(options.not_after)) &&
+      X509_set_pubkey(leaf.get(), subject_key.get()) == 1 &&
+      add_extension(*leaf, *certificate_, NID_basic_constraints, "critical,CA:FALSE") &&
+      add_extension(*leaf, *certificate_, NID_key_usage, "critical,digitalSignature") &&
+      add_extension(*leaf, *certificate_, NID_ext_key_usage, usage_text(options)) &&
+      add_extension(*leaf, *certificate_, NID_authority_key_identifier, "keyid") &&
+      X509_add_ext(leaf.get(), san.get(), -1) == 1 &&
+      X509_sign(leaf.get(), key_.get(), EVP_sha256()) > 0;
   if (!ok) {
     return fail(take_error(Errc::tls, "leaf certificate"));
   }

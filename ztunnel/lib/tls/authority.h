@@ -1,5 +1,5 @@
-// CertificateAuthority: signs workload certificates with a root of its own. Where the root is kept
-// is the agent's business.
+// CertificateAuthority: signs workload certificates with a root of its own, or with an intermediate
+// that others gave it. Where keys are kept is others' business.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -31,6 +31,14 @@ struct LeafOptions {
   bool server_auth = true;
 };
 
+// What an authority is given as when it is not our own root, PEM each.
+struct AuthorityParts {
+  std::string certificate;  // the one that signs; a root or an intermediate
+  std::string key;
+  std::string chain;  // what leads from it to a root; may be empty, may repeat what it joins
+  std::string roots;  // all that are accepted; one of them is its own
+};
+
 class CertificateAuthority {
  public:
   // create makes a P-256 key and a self-signed root, valid from `now`.
@@ -38,18 +46,27 @@ class CertificateAuthority {
                                              std::chrono::system_clock::time_point now);
   // load takes what root_pem() and key_pem() gave. Fails with `tls`.
   static Result<CertificateAuthority> load(std::string_view root_pem, std::string_view key_pem);
+  // load takes an authority of any make that can be used: the key is the certificate's, all roots
+  // are CAs, and a leaf that it signs for `trust_domain` at `now` leads to one of them. Fails with
+  // `tls` and a sentence that says which of that is not so.
+  static Result<CertificateAuthority> load(const AuthorityParts& parts,
+                                           std::string_view trust_domain,
+                                           std::chrono::system_clock::time_point now);
 
   CertificateAuthority(CertificateAuthority&&) noexcept;
   CertificateAuthority& operator=(CertificateAuthority&&) noexcept;
   ~CertificateAuthority();
 
-  std::string root_pem() const;
+  const std::string& root_pem() const { return root_pem_; }  // that its leaves lead to
+  // What stands between a leaf and the root, the signing certificate first; none for a root.
+  const std::vector<std::string>& intermediates() const { return intermediates_; }
   std::string key_pem() const;
-  std::chrono::system_clock::time_point not_after() const;
+  // The end of whatever ends first from the signing certificate to the root.
+  std::chrono::system_clock::time_point not_after() const { return not_after_; }
 
   // sign answers a request (PEM, its signature is verified) with a leaf (PEM) for `id`: what the
-  // request itself names is not looked at. `lifetime` is cut to the root's own end.
-  // Fails with `config` once the root has expired.
+  // request itself names is not looked at. `lifetime` is cut to not_after().
+  // Fails with `config` when that is over.
   Result<std::string> sign(std::string_view csr_pem, const SpiffeId& id,
                            std::chrono::system_clock::time_point now,
                            std::chrono::seconds lifetime = kLeafLifetime) const;
@@ -67,7 +84,10 @@ class CertificateAuthority {
   CertificateAuthority() = default;
 
   std::unique_ptr<evp_pkey_st, KeyDeleter> key_;
-  std::unique_ptr<x509_st, CertificateDeleter> root_;
+  std::unique_ptr<x509_st, CertificateDeleter> certificate_;
+  std::string root_pem_;
+  std::vector<std::string> intermediates_;
+  std::chrono::system_clock::time_point not_after_;
 };
 
 }  // namespace culvert::tls

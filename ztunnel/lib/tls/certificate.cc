@@ -38,12 +38,19 @@ std::vector<CertificateFacts> facts_of(const Certificates& certificates) {
     facts.push_back({.pem = to_pem(*certificate),
                      .serial_number = serial_decimal(*certificate),
                      .not_before = not_before(*certificate),
-                     .not_after = not_after(*certificate)});
+                     .not_after = not_after(*certificate),
+                     .sha256 = sha256(*certificate),
+                     .is_ca = X509_check_ca(certificate.get()) == 1});
   }
   return facts;
 }
 
 }  // namespace
+
+Result<std::vector<CertificateFacts>> certificate_facts(std::string_view pem) {
+  TRY(const auto certificates, parse_certificates(pem));
+  return facts_of(certificates);
+}
 
 void WorkloadIdentity::ContextDeleter::operator()(ssl_ctx_st* context) const {
   SSL_CTX_free(context);

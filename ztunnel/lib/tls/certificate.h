@@ -17,13 +17,19 @@ struct ssl_ctx_st;  // SSL_CTX
 
 namespace culvert::tls {
 
-// CertificateFacts is what dumps show of a certificate.
+// CertificateFacts is what a certificate says to those who don't verify with it.
 struct CertificateFacts {
   std::string pem;
   std::string serial_number;  // decimal
   std::chrono::system_clock::time_point not_before;
   std::chrono::system_clock::time_point not_after;
+  std::string sha256;  // of its DER form, 64 hex digits
+  bool is_ca = false;
 };
+
+// certificate_facts reads all certificates of a PEM text. Fails with `tls` when there is none, with
+// `limit` above 64.
+Result<std::vector<CertificateFacts>> certificate_facts(std::string_view pem);
 
 class WorkloadIdentity {
  public:

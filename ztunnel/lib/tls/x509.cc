@@ -2,6 +2,7 @@
 #include "ztunnel/lib/tls/x509.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
 #include <openssl/bn.h>
@@ -10,6 +11,7 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <array>
 
 #include "ztunnel/lib/tls/openssl_error.h"
 
@@ -99,6 +101,13 @@ std::string serial_decimal(const X509& certificate) {
       ASN1_INTEGER_to_BN(X509_get0_serialNumber(&certificate), nullptr));
   const bssl::UniquePtr<char> text(number == nullptr ? nullptr : BN_bn2dec(number.get()));
   return text == nullptr ? std::string() : std::string(text.get());
+}
+
+std::string sha256(const X509& certificate) {
+  std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  X509_digest(&certificate, EVP_sha256(), digest.data(), &size);
+  return fmt::format("{:02x}", fmt::join(digest.begin(), digest.begin() + size, ""));
 }
 
 Result<SpiffeId> spiffe_id_of(const GENERAL_NAMES* names) {

@@ -29,6 +29,7 @@ std::string to_pem(EVP_PKEY& key);  // PKCS#8
 SystemTime not_before(const X509& certificate);
 SystemTime not_after(const X509& certificate);
 std::string serial_decimal(const X509& certificate);
+std::string sha256(const X509& certificate);  // of its DER form, in hex
 
 // spiffe_id_of gives the identity of a leaf: it must have exactly one URI SAN, of SPIFFE's form.
 // More would let a peer be checked as one and be treated as another (wire-facts §1.3). Fails with
