@@ -22,10 +22,10 @@
 #include "agent/mesh/xds_server.h"
 #include "agent/removal.h"
 #include "agent/root_socket.h"
-#include "agent/signals.h"
 #include "agent/views.h"
 #include "ztunnel/admin/http_server.h"
 #include "ztunnel/lib/control/protobuf_log.h"
+#include "ztunnel/lib/io/daemon.h"
 #include "ztunnel/lib/io/loop.h"
 #include "ztunnel/lib/obs/log.h"
 
@@ -142,7 +142,7 @@ Result<std::string> probe_cgroup(const Config& config, const std::string& cgroup
 
 Result<> run_agent(const Config& config) {
   control::silence_protobuf_log();
-  TRY(const Fd signals, block_signals());
+  TRY(const Fd signals, io::block_signals());
   TRY(const auto format, obs::parse_log_format(config.log_format));
   TRY(const auto log,
       obs::setup({.format = format, .level = config.log_level, .fd = 2, .sink = nullptr}));

@@ -2,13 +2,12 @@
 #include "ztunnel/app.h"
 
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
 
 #include <cstdio>
 
 #include "ztunnel/lib/control/protobuf_log.h"
+#include "ztunnel/lib/io/daemon.h"
 #include "ztunnel/lib/net/unix.h"
 #include "ztunnel/lib/obs/log.h"
 #include "ztunnel/live_views.h"
@@ -16,12 +15,6 @@
 
 namespace culvert::ztunnel {
 namespace {
-
-std::uint64_t seed() {
-  std::uint64_t value = 0;
-  (void)!::getrandom(&value, sizeof(value), 0);
-  return value;
-}
 
 http::GrpcChannel::Dial dial_unix(io::Loop& loop, const std::string& address) {
   // A wrapper around a coroutine that takes everything by value: captures would not live long
@@ -33,18 +26,6 @@ http::GrpcChannel::Dial dial_unix(io::Loop& loop, const std::string& address) {
   };
 }
 
-// SIGTERM and SIGINT come through a descriptor, to the control thread. Blocked before any thread is
-// made, so that all of them inherit it.
-Fd block_signals() {
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  ::sigaddset(&signals, SIGTERM);
-  ::sigaddset(&signals, SIGINT);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-  return Fd(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
-}
-
 // Everything of the control thread, in the order of construction.
 class App {
  public:
@@ -52,7 +33,7 @@ class App {
       : config_(config),
         signals_(std::move(signals)),
         loop_(std::move(loop)),
-        rng_(seed()),
+        rng_(io::kernel_seed()),
         metrics_("ztunnel", CULVERT_VERSION),
         ca_(*loop_, rng_, dial_unix(*loop_, config.ca_address)),
         certificates_(*loop_, rng_,
@@ -117,7 +98,8 @@ Result<> App::start() {
   };
   for (unsigned i = 0; i < config_.workers; ++i) {
     TRY(auto loop, io::make_loop(config_.io));
-    workers_.push_back(std::make_unique<proxy::Worker>(std::move(loop), metrics_, seed()));
+    workers_.push_back(
+        std::make_unique<proxy::Worker>(std::move(loop), metrics_, io::kernel_seed()));
   }
   TRY(server_, admin::serve({.readiness_port = config_.readiness_port,
                              .metrics_port = config_.metrics_port,
@@ -188,7 +170,10 @@ int say(const Error& error) {
 int run_app(const Config& config) {
   control::silence_protobuf_log();
   raise_descriptor_limit();
-  Fd signals = block_signals();
+  auto signals = io::block_signals();
+  if (!signals) {
+    return say(signals.error());
+  }
   if (auto kept = keep_needed_capabilities(); !kept) {
     return say(kept.error());
   }
@@ -206,7 +191,7 @@ int run_app(const Config& config) {
     obs::log(obs::Level::warn, "app", "running on epoll, which is slower", {{"reason", fallback}});
   }
   io::Loop& control = **loop;
-  App app(config, std::move(*loop), fallback, std::move(signals));
+  App app(config, std::move(*loop), fallback, std::move(*signals));
   if (auto started = app.start(); !started) {
     return say(started.error());
   }

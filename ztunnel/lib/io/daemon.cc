@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/signals.h"
+#include "ztunnel/lib/io/daemon.h"
 
+#include <sys/random.h>
 #include <sys/signalfd.h>
 
 #include <cerrno>
 #include <csignal>
 
-namespace culvert::agent {
+#include "ztunnel/lib/base/assert.h"
+
+namespace culvert::io {
 
 Result<Fd> block_signals() {
   sigset_t wanted;
@@ -24,4 +27,11 @@ Result<Fd> block_signals() {
   return fd;
 }
 
-}  // namespace culvert::agent
+std::uint64_t kernel_seed() {
+  std::uint64_t value = 0;
+  // So few bytes are given whole, and the kernel's pool is ready before any process of ours.
+  CULVERT_ASSERT(::getrandom(&value, sizeof(value), 0) == sizeof(value));
+  return value;
+}
+
+}  // namespace culvert::io
