@@ -95,7 +95,7 @@ std::string acknowledgement(const DeltaDiscoveryResponse& response,
 }
 
 http::GrpcChannelOptions without_backoff(http::GrpcChannelOptions options) {
-  options.backoff_first = {};  // run() has its own
+  options.channel.backoff_first = {};  // run() has its own
   options.message_bytes_max = kXdsMessageBytesMax;
   return options;
 }

@@ -10,8 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "ztunnel/lib/base/rng.h"
-#include "ztunnel/lib/http/h2_connection.h"
+#include "ztunnel/lib/http/h2_channel.h"
 
 namespace culvert::http {
 
@@ -91,30 +90,22 @@ class GrpcCall {
 struct GrpcChannelOptions {
   std::string authority = "localhost";
   std::size_t message_bytes_max = kGrpcMessageBytesMax;
-  io::Duration connect_timeout = std::chrono::seconds(5);
-  // After a failed connect the next one waits, twice as long each time and with jitter. Zero: the
-  // caller has a backoff of its own.
-  io::Duration backoff_first = std::chrono::milliseconds(10);
-  io::Duration backoff_max = std::chrono::seconds(15);
   // gRPC servers end a connection whose client PINGs too often (istiod: more than every 15 s), so
   // this is ztunnel's pace towards istiod.
-  H2Options connection = {.ping_interval = std::chrono::seconds(30),
-                          .ping_timeout = std::chrono::seconds(10)};
+  H2ChannelOptions channel = {.connection = {.ping_interval = std::chrono::seconds(30),
+                                             .ping_timeout = std::chrono::seconds(10)}};
 };
 
-// GrpcChannel is a client's connection to one server, made when a call needs it and made anew when
-// it has ended. The owner spawns run() and keeps the channel until run() and its calls' tasks
-// ended.
+// GrpcChannel is a client of one server, over an H2Channel. The owner spawns run() and keeps the
+// channel until run() and its calls' tasks ended.
 class GrpcChannel {
  public:
-  using Dial = std::function<io::Task<std::unique_ptr<net::Stream>>()>;
+  using Dial = H2Channel::Dial;
 
-  // `dial` connects, with TLS where that is wanted; it is called on the channel's loop, and what it
-  // captures must outlive run().
   GrpcChannel(io::Loop& loop, Rng& rng, Dial dial, GrpcChannelOptions options = {});
 
   // run connects and carries the connection until it is cancelled.
-  io::Task<> run();
+  io::Task<> run() { return channel_.run(); }
 
   // call starts a call of `path` ("/package.Service/Method"). Fails with `unavailable` and the
   // cause when the server can't be reached; all calls that wait for one connect fail with it at
@@ -125,36 +116,14 @@ class GrpcChannel {
   io::Task<std::string> unary(std::string path, HeaderList metadata, std::string request,
                               io::Duration deadline);
 
-  bool connected() const { return connection_ != nullptr; }
+  bool connected() const { return channel_.connected(); }
 
  private:
-  // Shown is the time during which calls may use a connection.
-  class Shown {
-   public:
-    Shown(GrpcChannel& channel, H2Connection& connection);
-    Shown(const Shown&) = delete;
-    Shown& operator=(const Shown&) = delete;
-    ~Shown();
-
-   private:
-    GrpcChannel& channel_;
-  };
-
-  io::Task<> connect_and_serve();
-  io::Task<> await_connection();
   io::Task<std::string> exchange(std::string path, HeaderList metadata, std::string request);
 
   io::Loop& loop_;
-  Rng& rng_;
-  Dial dial_;
   GrpcChannelOptions options_;
-  H2Connection* connection_ = nullptr;  // owned by run()'s frame
-  bool wanted_ = false;
-  io::Duration backoff_{};
-  std::uint64_t failures_ = 0;  // failed connects so far; a waiter compares
-  std::optional<Error> failure_;
-  io::Event wanted_event_;
-  io::Event changed_;
+  H2Channel channel_;
   std::size_t unary_calls_ = 0;
   io::Event unary_ended_;
 };

@@ -26,65 +26,13 @@ class Running {
 }  // namespace
 
 GrpcChannel::GrpcChannel(io::Loop& loop, Rng& rng, Dial dial, GrpcChannelOptions options)
-    : loop_(loop), rng_(rng), dial_(std::move(dial)), options_(std::move(options)) {}
-
-io::Task<> GrpcChannel::run() {
-  for (;;) {
-    while (!wanted_) {
-      co_await wanted_event_.wait();
-    }
-    co_await connect_and_serve();
-  }
-}
-
-io::Task<> GrpcChannel::connect_and_serve() {
-  auto transport = co_await io::as_result(io::with_timeout(
-      loop_, options_.connect_timeout, "connect to " + options_.authority, dial_()));
-  wanted_ = false;
-  if (!transport) {
-    failure_ = std::move(transport).error();
-    ++failures_;
-    changed_.notify_all();
-    const io::Duration doubled = std::max(options_.backoff_first, backoff_ * 2);
-    backoff_ = std::min(doubled, options_.backoff_max);
-    if (backoff_ > io::Duration::zero()) {
-      // Between half of it and all of it, so that the nodes of a cluster don't come in step.
-      const auto half = static_cast<std::uint64_t>(backoff_.count()) / 2;
-      co_await loop_.sleep(io::Duration(half + rng_.below(half + 1)));
-    }
-    co_return;
-  }
-  backoff_ = {};
-  H2Connection connection(loop_, std::move(*transport), H2Role::client, options_.connection);
-  const Shown shown(*this, connection);
-  (void)co_await io::as_result(connection.run());  // its calls have failed with the cause
-}
-
-GrpcChannel::Shown::Shown(GrpcChannel& channel, H2Connection& connection) : channel_(channel) {
-  channel_.connection_ = &connection;
-  channel_.changed_.notify_all();
-}
-
-GrpcChannel::Shown::~Shown() {
-  channel_.connection_ = nullptr;
-  channel_.changed_.notify_all();
-}
-
-io::Task<> GrpcChannel::await_connection() {
-  const std::uint64_t before = failures_;
-  while (connection_ == nullptr || !connection_->takes_streams()) {
-    if (failures_ != before) {
-      co_await fail(Errc::unavailable, to_string(*failure_), Side::upstream);
-    }
-    wanted_ = true;
-    wanted_event_.notify_all();
-    co_await changed_.wait();
-  }
-}
+    : loop_(loop),
+      options_(std::move(options)),
+      channel_(loop, rng, std::move(dial), options_.channel) {}
 
 io::Task<GrpcCall> GrpcChannel::call(std::string path, HeaderList metadata) {
-  co_await await_connection();
-  if (connection_->free_slots() == 0) {
+  H2Connection* const connection = co_await channel_.connection();
+  if (connection->free_slots() == 0) {
     co_await fail(Errc::limit, path + ": the server takes no more calls at once");
   }
   HeaderList request{{":method", "POST"},        {":scheme", "http"},
@@ -93,7 +41,7 @@ io::Task<GrpcCall> GrpcChannel::call(std::string path, HeaderList metadata) {
                      {"user-agent", "culvert"}};
   std::ranges::move(metadata, std::back_inserter(request));
   // There is a free slot, so this does not suspend: the connection can't end meanwhile.
-  auto stream = co_await connection_->open(std::move(request));
+  auto stream = co_await connection->open(std::move(request));
   co_return GrpcCall(std::move(stream), H2Role::client, options_.message_bytes_max);
 }
 
