@@ -10,28 +10,6 @@
 namespace culvert::tls {
 namespace {
 
-using Certificates = std::vector<bssl::UniquePtr<X509>>;
-
-// Each handshake sends the chain; peers take 10 (the depth that TLS libraries verify).
-constexpr std::size_t kChainMax = 10;
-
-Result<> fill(SSL_CTX& context, const Certificates& chain, EVP_PKEY& key,
-              const Certificates& roots) {
-  clear_errors();
-  bool ok = SSL_CTX_use_certificate(&context, chain.front().get()) == 1 &&
-            SSL_CTX_use_PrivateKey(&context, &key) == 1 && SSL_CTX_check_private_key(&context) == 1;
-  for (std::size_t i = 1; ok && i < chain.size(); ++i) {
-    ok = SSL_CTX_add1_chain_cert(&context, chain[i].get()) == 1;
-  }
-  for (const auto& root : roots) {
-    ok = ok && X509_STORE_add_cert(SSL_CTX_get_cert_store(&context), root.get()) == 1;
-  }
-  if (!ok) {
-    return fail(take_error(Errc::tls, "certificate and key"));
-  }
-  return {};
-}
-
 std::vector<CertificateFacts> facts_of(const Certificates& certificates) {
   std::vector<CertificateFacts> facts;
   for (const auto& certificate : certificates) {
@@ -67,9 +45,6 @@ Result<std::shared_ptr<const WorkloadIdentity>> WorkloadIdentity::make(
     for (auto& certificate : certificates) {
       chain.push_back(std::move(certificate));
     }
-    if (chain.size() > kChainMax) {
-      return fail(Errc::limit, "the certificate chain is longer than " + std::to_string(kChainMax));
-    }
   }
   if (chain.empty()) {
     return fail(Errc::tls, "the certificate chain is empty");
@@ -79,7 +54,8 @@ Result<std::shared_ptr<const WorkloadIdentity>> WorkloadIdentity::make(
   TRY(identity->id_, spiffe_id_of(*chain.front()));
   for (const bool is_server : {false, true}) {
     TRY(auto context, make_context(is_server));
-    TRY_VOID(fill(*context, chain, *key, roots));
+    TRY_VOID(present(*context, chain, *key));
+    TRY_VOID(trust(*context, roots));
     (is_server ? identity->server_ : identity->client_).reset(context.release());
   }
   identity->chain_ = facts_of(chain);

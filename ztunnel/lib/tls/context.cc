@@ -26,6 +26,9 @@ constexpr std::array<std::uint16_t, 4> kGroups = {SSL_GROUP_X25519_MLKEM768, SSL
 constexpr std::array<std::uint16_t, 2> kCiphers = {SSL_CIPHER_AES_256_GCM_SHA384,
                                                    SSL_CIPHER_AES_128_GCM_SHA256};
 
+// Each handshake sends the chain; peers take 10 (the depth that TLS libraries verify).
+constexpr std::size_t kChainMax = 10;
+
 int handshake_index() {
   static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
   return index;
@@ -84,6 +87,9 @@ int verify_peer(X509_STORE_CTX* store, void*) {
                                X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)))};
     return 0;
   }
+  if (!handshake.server_name.empty()) {
+    return 1;  // its name was part of BoringSSL's verification
+  }
   auto peer = check_peer(handshake, *X509_STORE_CTX_get0_cert(store));
   if (!peer) {
     handshake.failure = std::move(peer).error();
@@ -120,8 +126,50 @@ Result<bssl::UniquePtr<SSL_CTX>> make_context(bool is_server) {
   return context;
 }
 
-void attach(SSL& ssl, Handshake& handshake) {
+Result<> present(SSL_CTX& context, const Certificates& chain, EVP_PKEY& key) {
+  if (chain.size() > kChainMax) {
+    return fail(Errc::limit, "the certificate chain is longer than " + std::to_string(kChainMax));
+  }
+  clear_errors();
+  bool ok = SSL_CTX_use_certificate(&context, chain.front().get()) == 1 &&
+            SSL_CTX_use_PrivateKey(&context, &key) == 1 && SSL_CTX_check_private_key(&context) == 1;
+  for (std::size_t i = 1; ok && i < chain.size(); ++i) {
+    ok = SSL_CTX_add1_chain_cert(&context, chain[i].get()) == 1;
+  }
+  if (!ok) {
+    return fail(take_error(Errc::tls, "certificate and key"));
+  }
+  return {};
+}
+
+Result<> trust(SSL_CTX& context, const Certificates& roots) {
+  clear_errors();
+  for (const auto& root : roots) {
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(&context), root.get()) != 1) {
+      return fail(take_error(Errc::tls, "root certificate"));
+    }
+  }
+  return {};
+}
+
+Result<> attach(SSL& ssl, Handshake& handshake) {
   SSL_set_ex_data(&ssl, handshake_index(), &handshake);
+  const std::string& name = handshake.server_name;
+  if (name.empty()) {
+    return {};
+  }
+  // Subject alternative names only, as browsers and Go have it; wildcards for one whole label.
+  X509_VERIFY_PARAM* const rules = SSL_get0_param(&ssl);
+  X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  clear_errors();
+  // An address is never sent as SNI (RFC 6066 §3).
+  if (X509_VERIFY_PARAM_set1_ip_asc(rules, name.c_str()) == 1 ||
+      (X509_VERIFY_PARAM_set1_host(rules, name.data(), name.size()) == 1 &&
+       SSL_set_tlsext_host_name(&ssl, name.c_str()) == 1)) {
+    clear_errors();
+    return {};
+  }
+  return fail(take_error(Errc::config, "a server can't have the name " + name));
 }
 
 }  // namespace culvert::tls

@@ -69,10 +69,10 @@ void TlsStream::SslDeleter::operator()(ssl_st* ssl) const {
   SSL_free(ssl);
 }
 
-TlsStream::TlsStream(std::unique_ptr<net::Stream> transport, WorkloadIdentityPtr identity,
-                     bool is_server)
-    : transport_(std::move(transport)), identity_(std::move(identity)), is_server_(is_server) {
-  ssl_.reset(SSL_new(is_server ? identity_->server_context() : identity_->client_context()));
+TlsStream::TlsStream(std::unique_ptr<net::Stream> transport, std::shared_ptr<const void> owner,
+                     ssl_ctx_st* context, bool is_server)
+    : transport_(std::move(transport)), context_owner_(std::move(owner)) {
+  ssl_.reset(SSL_new(context));
   CULVERT_ASSERT(ssl_ != nullptr);  // fails only without memory
   BIO* bio = TransportBio::make(*this);
   SSL_set_bio(ssl_.get(), bio, bio);  // takes it
@@ -88,27 +88,46 @@ TlsStream::~TlsStream() = default;
 io::Task<std::unique_ptr<TlsStream>> accept_tls(io::Loop& loop,
                                                 std::unique_ptr<net::Stream> transport,
                                                 WorkloadIdentityPtr identity, TlsOptions options) {
+  Handshake facts{.own = identity->id(), .is_server = true};
+  ssl_ctx_st* const context = identity->server_context();
   std::unique_ptr<TlsStream> stream(
-      new TlsStream(std::move(transport), std::move(identity), /* is_server= */ true));
-  co_return co_await TlsStream::open(loop, std::move(stream), {}, options.handshake_timeout);
+      new TlsStream(std::move(transport), std::move(identity), context, /* is_server= */ true));
+  co_return co_await TlsStream::open(loop, std::move(stream), std::move(facts),
+                                     options.handshake_timeout);
 }
 
 io::Task<std::unique_ptr<TlsStream>> connect_tls(io::Loop& loop,
                                                  std::unique_ptr<net::Stream> transport,
                                                  WorkloadIdentityPtr identity,
                                                  std::set<SpiffeId> expected, TlsOptions options) {
+  Handshake facts{.own = identity->id(), .expected = std::move(expected)};
+  ssl_ctx_st* const context = identity->client_context();
   std::unique_ptr<TlsStream> stream(
-      new TlsStream(std::move(transport), std::move(identity), /* is_server= */ false));
-  co_return co_await TlsStream::open(loop, std::move(stream), std::move(expected),
+      new TlsStream(std::move(transport), std::move(identity), context, /* is_server= */ false));
+  co_return co_await TlsStream::open(loop, std::move(stream), std::move(facts),
+                                     options.handshake_timeout);
+}
+
+io::Task<std::unique_ptr<TlsStream>> connect_tls(io::Loop& loop,
+                                                 std::unique_ptr<net::Stream> transport,
+                                                 ClientContextPtr context, std::string server_name,
+                                                 TlsOptions options) {
+  if (server_name.empty()) {
+    co_await fail(Errc::config, "TLS: the server has no name that its certificate could be for");
+  }
+  Handshake facts{.server_name = std::move(server_name)};
+  ssl_ctx_st* const raw = context->get();
+  std::unique_ptr<TlsStream> stream(
+      new TlsStream(std::move(transport), std::move(context), raw, /* is_server= */ false));
+  co_return co_await TlsStream::open(loop, std::move(stream), std::move(facts),
                                      options.handshake_timeout);
 }
 
 io::Task<std::unique_ptr<TlsStream>> TlsStream::open(io::Loop& loop,
                                                      std::unique_ptr<TlsStream> stream,
-                                                     std::set<SpiffeId> expected,
-                                                     io::Duration limit) {
+                                                     Handshake facts, io::Duration limit) {
   auto done = co_await as_result(
-      io::with_timeout(loop, limit, "TLS handshake", stream->handshake(std::move(expected))));
+      io::with_timeout(loop, limit, "TLS handshake", stream->handshake(std::move(facts))));
   if (!done) {
     // A peer that was refused has been told so by an alert, which a reset could overtake.
     if (done.error().code != Errc::tls && done.error().code != Errc::identity) {
@@ -119,13 +138,8 @@ io::Task<std::unique_ptr<TlsStream>> TlsStream::open(io::Loop& loop,
   co_return stream;
 }
 
-io::Task<> TlsStream::handshake(std::set<SpiffeId> expected) {
-  Handshake facts{.own = identity_->id(),
-                  .is_server = is_server_,
-                  .expected = std::move(expected),
-                  .peer = {},
-                  .failure = {}};
-  attach(*ssl_, facts);
+io::Task<> TlsStream::handshake(Handshake facts) {
+  co_await attach(*ssl_, facts);
   for (;;) {
     clear_errors();
     const int result = SSL_do_handshake(ssl_.get());
@@ -150,10 +164,11 @@ io::Task<> TlsStream::handshake(std::set<SpiffeId> expected) {
     co_await fill();
   }
   co_await flush();
-  if (!facts.peer) {
+  if (facts.peer) {
+    peer_ = std::move(*facts.peer);
+  } else if (facts.server_name.empty()) {
     co_await fail(Errc::identity, "the peer proved no identity");
   }
-  peer_ = std::move(*facts.peer);
 }
 
 io::Task<std::size_t> TlsStream::read_some(MutableBytes into) {

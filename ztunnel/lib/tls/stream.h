@@ -1,5 +1,6 @@
-// TlsStream: TLS 1.3 with certificates on both sides, as a stream over a stream (RFC 8446;
-// wire-facts §1.2, §1.3).
+// TlsStream: TLS 1.3 as a stream over a stream (RFC 8446; wire-facts §1.2, §1.3): between
+// workloads, with certificates on both sides, and as an ordinary client of a server that has a
+// name.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,11 +16,15 @@
 #include "ztunnel/lib/io/loop.h"
 #include "ztunnel/lib/net/stream.h"
 #include "ztunnel/lib/tls/certificate.h"
+#include "ztunnel/lib/tls/client_context.h"
 #include "ztunnel/lib/tls/record_buffer.h"
 
-struct ssl_st;  // SSL
+struct ssl_st;      // SSL
+struct ssl_ctx_st;  // SSL_CTX
 
 namespace culvert::tls {
+
+struct Handshake;
 
 // From the first byte to the last of the handshake; ztunnel has none, and a peer that stalls costs
 // a descriptor for ever (wire-facts §10.9).
@@ -48,6 +53,7 @@ class TlsStream final : public net::Stream {
   void reset() override { transport_->reset(); }
   bool broken() const override { return transport_->broken(); }
 
+  // peer_identity is what a workload proved; empty when the peer is a server with a name.
   const SpiffeId& peer_identity() const { return peer_; }
   std::string_view cipher() const;  // such as "TLS_AES_128_GCM_SHA256"
   std::string_view group() const;   // such as "X25519MLKEM768"
@@ -62,18 +68,22 @@ class TlsStream final : public net::Stream {
   friend io::Task<std::unique_ptr<TlsStream>> connect_tls(io::Loop&, std::unique_ptr<net::Stream>,
                                                           WorkloadIdentityPtr, std::set<SpiffeId>,
                                                           TlsOptions);
-  TlsStream(std::unique_ptr<net::Stream> transport, WorkloadIdentityPtr identity, bool is_server);
+  friend io::Task<std::unique_ptr<TlsStream>> connect_tls(io::Loop&, std::unique_ptr<net::Stream>,
+                                                          ClientContextPtr, std::string,
+                                                          TlsOptions);
+  // `owner` keeps `context` alive.
+  TlsStream(std::unique_ptr<net::Stream> transport, std::shared_ptr<const void> owner,
+            ssl_ctx_st* context, bool is_server);
 
   static io::Task<std::unique_ptr<TlsStream>> open(io::Loop& loop,
                                                    std::unique_ptr<TlsStream> stream,
-                                                   std::set<SpiffeId> expected, io::Duration limit);
-  io::Task<> handshake(std::set<SpiffeId> expected);
+                                                   Handshake facts, io::Duration limit);
+  io::Task<> handshake(Handshake facts);
   io::Task<> fill();
   io::Task<> flush();
 
   std::unique_ptr<net::Stream> transport_;
-  WorkloadIdentityPtr identity_;
-  bool is_server_;
+  std::shared_ptr<const void> context_owner_;
   SpiffeId peer_;
 
   // Ciphertext that came and was not decrypted yet: a part of one of the two buffers.
@@ -108,6 +118,14 @@ io::Task<std::unique_ptr<TlsStream>> connect_tls(io::Loop& loop,
                                                  std::unique_ptr<net::Stream> transport,
                                                  WorkloadIdentityPtr identity,
                                                  std::set<SpiffeId> expected,
+                                                 TlsOptions options = {});
+
+// connect_tls with a name is an ordinary client: the server's certificate must lead to a root of
+// `context` and be for `server_name`, a DNS name (sent as SNI) or an IP address. Fails as above; a
+// certificate for another name is `tls`.
+io::Task<std::unique_ptr<TlsStream>> connect_tls(io::Loop& loop,
+                                                 std::unique_ptr<net::Stream> transport,
+                                                 ClientContextPtr context, std::string server_name,
                                                  TlsOptions options = {});
 
 }  // namespace culvert::tls

@@ -44,10 +44,10 @@ SystemTime to_time(const ASN1_TIME& time) {
 
 }  // namespace
 
-Result<std::vector<bssl::UniquePtr<X509>>> parse_certificates(std::string_view pem) {
+Result<Certificates> parse_certificates(std::string_view pem) {
   clear_errors();
   const auto bio = reader(pem);
-  std::vector<bssl::UniquePtr<X509>> certificates;
+  Certificates certificates;
   for (;;) {
     bssl::UniquePtr<X509> certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (certificate == nullptr) {

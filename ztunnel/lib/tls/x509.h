@@ -18,8 +18,10 @@ namespace culvert::tls {
 
 using SystemTime = std::chrono::system_clock::time_point;
 
+using Certificates = std::vector<bssl::UniquePtr<X509>>;
+
 // parse_certificates reads every certificate of a PEM text; at least one. Fails with `tls`.
-Result<std::vector<bssl::UniquePtr<X509>>> parse_certificates(std::string_view pem);
+Result<Certificates> parse_certificates(std::string_view pem);
 Result<bssl::UniquePtr<EVP_PKEY>> parse_key(std::string_view pem);
 
 std::string to_pem(X509& certificate);
