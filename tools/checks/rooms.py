@@ -14,6 +14,7 @@ MAY_INCLUDE = {
     "ztunnel/admin/": [*_LIB, _ABI, "ztunnel/proxy/"],
     "ztunnel/": [*_LIB, _ABI, "ztunnel/proxy/", "ztunnel/admin/"],
     "agent/": [*_LIB, _ABI, "ztunnel/admin/"],  # its HttpServer
+    "agent/kube/": _LIB,
     "tools/culvertctl/": [*_LIB, _ABI],
     "tests/": ["tests/", "bpf/", "ztunnel/", "agent/", "tools/culvertctl/"],
     "tests/support/": ["bpf/", "ztunnel/lib/"],
@@ -30,7 +31,7 @@ OWNERS = {
     "spdlog/": (["ztunnel/lib/obs/"], "logging has one room"),
     "prometheus/": (["ztunnel/lib/obs/"], "metrics have one room"),
     "microhttpd.h": (["ztunnel/admin/"], "HTTP/1.1 serving has one room"),
-    "yaml-cpp/": (["agent/mesh/"], "YAML is read by the file source alone"),
+    "yaml-cpp/": (["agent/mesh/", "agent/kube/kubeconfig"], "YAML is read by the file source, and kubeconfigs are YAML"),
     "libmnl/": (["agent/", "ztunnel/lib/net/"], "netlink is for who configures a namespace"),
     "ares.h": (["ztunnel/lib/net/"], "names are resolved in one room"),
     "seccomp.h": (["ztunnel/"], "ztunnel confines itself"),
