@@ -62,6 +62,14 @@ std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
       ->default_str("24h");
   app.add_flag("--remove,--remove-pins", config.remove,
                "Release all pods of this node, remove everything from the kernel, and end");
+  app.add_flag("--stay", config.stay, "With --remove: wait for SIGTERM when all is removed")
+      ->needs("--remove");
+  app.add_flag("--uninstall", config.uninstall,
+               "Have all nodes release their pods, delete what the daemons made, and end");
+  app.add_option("--kubeconfig", config.kubeconfig,
+                 "Kubeconfig of the API server [this cluster's]");
+  app.add_option("--namespace", config.in_namespace, "With --uninstall: where Culvert is installed")
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -71,7 +79,7 @@ std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
     return EarlyExit{.status = status == 0 ? 0 : 2, .text = out.str() + problem.str()};
   }
   for (const char* name : kNeededToRun) {
-    if (!config.remove && app.count(name) == 0) {
+    if (!config.remove && !config.uninstall && app.count(name) == 0) {
       return EarlyExit{.status = 2, .text = std::string(name) + " is needed: see --help\n"};
     }
   }

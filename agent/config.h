@@ -25,7 +25,11 @@ struct Config {
   std::string log_format = "text";
   std::string log_level = "info";
   std::chrono::seconds certificate_lifetime{24 * 3600};  // of the pods' leaves, at most
-  bool remove = false;  // un-enrol everything, remove the pins and end
+  bool remove = false;                          // un-enrol everything, remove the pins and end
+  bool stay = false;                            // with remove: end at SIGTERM only
+  bool uninstall = false;                       // have all nodes do so, through the API server
+  std::string kubeconfig;                       // empty: the cluster that this runs in
+  std::string in_namespace = "culvert-system";  // with uninstall
 };
 
 // EarlyExit is an answer instead of a config: --help, --version or a flag that can't be read.

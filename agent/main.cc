@@ -5,6 +5,22 @@
 #include "agent/agent.h"
 #include "agent/config.h"
 #include "agent/removal.h"
+#include "agent/uninstall/command.h"
+
+namespace {
+
+culvert::Result<> work(const culvert::agent::Config& config) {
+  using namespace culvert;
+  if (config.uninstall) {
+    return uninstall::run(config.kubeconfig, config.in_namespace);
+  }
+  if (config.remove) {
+    return config.stay ? agent::remove_all_and_stay(config) : agent::remove_all(config);
+  }
+  return agent::run_agent(config);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace culvert;
@@ -14,8 +30,7 @@ int main(int argc, char** argv) {
     return early->status;
   }
   const auto& config = std::get<agent::Config>(read);
-  const auto ended = config.remove ? agent::remove_all(config) : agent::run_agent(config);
-  if (!ended) {
+  if (const auto ended = work(config); !ended) {
     std::fprintf(stderr, "culvert-agent: %s\n", to_string(ended.error()).c_str());
     return 1;
   }

@@ -2,7 +2,9 @@
 #include "agent/removal.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 
@@ -10,6 +12,7 @@
 #include "agent/datapath/datapath.h"
 #include "agent/enrol/node_kernel.h"
 #include "agent/enrol/records.h"
+#include "ztunnel/lib/io/daemon.h"
 
 namespace culvert::agent {
 
@@ -28,6 +31,15 @@ Result<> remove_all(const Config& config) {
     TRY_VOID(datapath::Datapath::remove_all(config.pin_dir));
   }
   std::filesystem::remove(config.run_dir + "/" + enrol::kRecordsName, error);
+  return {};
+}
+
+Result<> remove_all_and_stay(const Config& config) {
+  TRY(const auto signals, io::block_signals());
+  TRY_VOID(remove_all(config));
+  pollfd ended{.fd = signals.get(), .events = POLLIN, .revents = 0};
+  while (::poll(&ended, 1, -1) < 0 && errno == EINTR) {
+  }
   return {};
 }
 

@@ -11,6 +11,10 @@ namespace culvert::agent {
 // runs on the same pins. Repeating it is success.
 Result<> remove_all(const Config& config);
 
+// remove_all_and_stay is for the pod of a DaemonSet, which must not end: once all is removed it
+// waits for SIGTERM.
+Result<> remove_all_and_stay(const Config& config);
+
 // cgroup_of gives the node's cgroup2 directory: the flag's, or what /proc/mounts shows.
 Result<std::string> cgroup_of(const Config& config);
 

@@ -13,7 +13,7 @@ MAY_INCLUDE = {
     "ztunnel/proxy/": [*_LIB, _ABI],
     "ztunnel/admin/": [*_LIB, _ABI, "ztunnel/proxy/"],
     "ztunnel/": [*_LIB, _ABI, "ztunnel/proxy/", "ztunnel/admin/"],
-    "agent/": [*_LIB, _ABI, "ztunnel/admin/"],  # its HttpServer
+    "agent/": [*_LIB, _ABI, "ztunnel/admin/", "agent/kube/"],  # the HttpServer of the first
     "agent/kube/": _LIB,
     "tools/culvertctl/": [*_LIB, _ABI],
     "tests/": ["tests/", "bpf/", "ztunnel/", "agent/", "tools/culvertctl/"],

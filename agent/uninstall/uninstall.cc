@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/uninstall/uninstall.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "agent/kube/decode.h"
+
+namespace culvert::uninstall {
+
+namespace {
+
+using nlohmann::json;
+using namespace std::chrono_literals;
+
+const kube::Resource kDaemonSet{"apps/v1", "DaemonSet", "daemonsets"};
+const kube::Resource kDeployment{"apps/v1", "Deployment", "deployments"};
+const kube::Resource kPod{"v1", "Pod", "pods"};
+const kube::Resource kSecret{"v1", "Secret", "secrets"};
+const kube::Resource kConfigMap{"v1", "ConfigMap", "configmaps"};
+const kube::Resource kRequest{"certificates.k8s.io/v1", "CertificateSigningRequest",
+                              "certificatesigningrequests"};
+
+constexpr const char* kAgent = "culvert-agent";
+constexpr const char* kSigner = "culvert-signer";
+constexpr const char* kRemoval = "remove";  // the init container
+constexpr const char* kRedirection = "ambient.istio.io/redirection";
+constexpr const char* kRedirectionAt = "/metadata/annotations/ambient.istio.io~1redirection";
+constexpr auto kLookAgain = 1s;
+
+// What the signer made. cacerts is the user's.
+const std::pair<kube::Resource, const char*> kMadeBySigner[] = {
+    {kSecret, "culvert-ca"},
+    {kSecret, "culvert-ca-in-force"},
+    {kConfigMap, "culvert-ca-roots"},
+};
+
+class Uninstall {
+ public:
+  Uninstall(io::Loop& loop, kube::Client& client, const Options& options)
+      : loop_(loop), client_(client), options_(options) {}
+
+  io::Task<> stop_signer();
+  io::Task<> release_nodes();
+  io::Task<> clear_annotations();
+  io::Task<> delete_requests();
+  io::Task<> delete_certificates();
+
+ private:
+  std::string path_of(const kube::Resource& resource, std::string_view name) const {
+    return kube::object_path(resource, options_.in_namespace, name);
+  }
+  // call, but null where the object is not there.
+  io::Task<json> call_if_there(kube::Request request);
+  io::Task<std::vector<json>> list(std::string path, kube::Query selectors);
+  io::Task<std::string> nodes_left();
+
+  io::Loop& loop_;
+  kube::Client& client_;
+  const Options& options_;
+};
+
+Result<json> removing(const json& daemon_set);
+bool is_done(const json& daemon_set);
+
+// What is at `pointer`; an empty text, 0, an empty array where nothing of that type is.
+std::string text_at(const json& object, const char* pointer);
+std::int64_t number_at(const json& object, const char* pointer);
+json array_at(const json& object, const char* pointer);
+
+}  // namespace
+
+// Removal needs no certificates, and a signer that runs would make its Secrets again.
+io::Task<> remove_from_cluster(io::Loop& loop, kube::Client& client, Options options) {
+  Uninstall uninstall(loop, client, options);
+  co_await uninstall.stop_signer();
+  co_await uninstall.release_nodes();
+  co_await uninstall.clear_annotations();
+  co_await uninstall.delete_requests();
+  co_await uninstall.delete_certificates();
+}
+
+namespace {
+
+io::Task<> Uninstall::stop_signer() {
+  const auto path = path_of(kDeployment, kSigner);
+  const auto scaled = co_await call_if_there({.verb = kube::Verb::merge_patch,
+                                              .path = path + "/scale",
+                                              .body = {{"spec", {{"replicas", 0}}}}});
+  if (scaled.is_null()) {
+    co_return;
+  }
+  options_.say("the signer ends");
+  const auto deadline = loop_.now() + options_.nodes_within;
+  for (;;) {
+    const auto deployment = co_await call_if_there({.path = path});
+    if (deployment.is_null() || number_at(deployment, "/status/replicas") == 0) {
+      co_return;
+    }
+    if (loop_.now() > deadline) {
+      co_await fail(Errc::timed_out,
+                    "the pods of deployment culvert-signer did not end; delete "
+                    "them, and run this again");
+    }
+    co_await loop_.sleep(kLookAgain);
+  }
+}
+
+io::Task<> Uninstall::release_nodes() {
+  const auto path = path_of(kDaemonSet, kAgent);
+  auto daemon_set = co_await call_if_there({.path = path});
+  if (daemon_set.is_null()) {
+    options_.say("there is no DaemonSet culvert-agent: the nodes are left as they are");
+    co_return;
+  }
+  if (array_at(daemon_set, "/spec/template/spec/initContainers").empty()) {  // not asked for yet
+    auto patch = co_await removing(daemon_set);
+    daemon_set = co_await client_.call(
+        {.verb = kube::Verb::merge_patch, .path = path, .body = std::move(patch)});
+  }
+  options_.say("every node's agent releases its pods");
+  const auto deadline = loop_.now() + options_.nodes_within;
+  while (!daemon_set.is_null() && !is_done(daemon_set)) {
+    if (loop_.now() > deadline) {
+      const auto left = co_await nodes_left();
+      co_await fail(
+          Errc::timed_out,
+          fmt::format("these nodes are not released: {}; look at their culvert-agent pod and run "
+                      "this again, or take the node away, or skip this with helm uninstall "
+                      "--no-hooks",
+                      left));
+    }
+    co_await loop_.sleep(kLookAgain);
+    daemon_set = co_await call_if_there({.path = path});
+  }
+  options_.say("every node is released");
+}
+
+io::Task<std::string> Uninstall::nodes_left() {
+  const auto pods =
+      co_await list(kube::collection_path(kPod, options_.in_namespace),
+                    {{"labelSelector", fmt::format("app.kubernetes.io/name={}", kAgent)}});
+  std::vector<std::string> nodes;
+  for (const auto& pod : pods) {
+    const auto conditions = array_at(pod, "/status/conditions");
+    const bool ready = std::ranges::any_of(conditions, [](const json& condition) {
+      return text_at(condition, "/type") == "Ready" && text_at(condition, "/status") == "True";
+    });
+    if (!ready) {
+      nodes.push_back(text_at(pod, "/spec/nodeName"));
+    }
+  }
+  co_return nodes.empty() ? "(the DaemonSet does not say which)"
+                          : fmt::format("{}", fmt::join(nodes, ", "));
+}
+
+io::Task<> Uninstall::clear_annotations() {
+  int cleared = 0;
+  for (const auto& pod : co_await list(kube::collection_path(kPod), {})) {
+    if (text_at(pod, kRedirectionAt).empty()) {
+      continue;
+    }
+    const auto path = kube::object_path(kPod, text_at(pod, "/metadata/namespace"),
+                                        text_at(pod, "/metadata/name"));
+    const auto patched = co_await call_if_there(
+        {.verb = kube::Verb::merge_patch,
+         .path = path + "/status",
+         .body = {{"metadata", {{"annotations", {{kRedirection, nullptr}}}}}}});
+    cleared += patched.is_null() ? 0 : 1;
+  }
+  options_.say(fmt::format("the annotation {} is gone from {} pods", kRedirection, cleared));
+}
+
+io::Task<> Uninstall::delete_requests() {
+  const auto requests = co_await list(kube::collection_path(kRequest),
+                                      {{"fieldSelector", "spec.signerName=culvert.dev/workload"}});
+  for (const auto& request : requests) {
+    co_await call_if_there(
+        {.verb = kube::Verb::remove,
+         .path = kube::object_path(kRequest, {}, text_at(request, "/metadata/name"))});
+  }
+}
+
+io::Task<> Uninstall::delete_certificates() {
+  for (const auto& [resource, name] : kMadeBySigner) {
+    const auto gone =
+        co_await call_if_there({.verb = kube::Verb::remove, .path = path_of(resource, name)});
+    if (!gone.is_null()) {
+      options_.say(fmt::format("{} {} is deleted", resource.kind, name));
+    }
+  }
+}
+
+io::Task<json> Uninstall::call_if_there(kube::Request request) {
+  auto answer = co_await io::as_result(client_.call(std::move(request)));
+  if (!answer && kube::http_status(answer.error()) == 404) {
+    co_return json();
+  }
+  co_return co_await std::move(answer);
+}
+
+io::Task<std::vector<json>> Uninstall::list(std::string path, kube::Query selectors) {
+  std::vector<json> items;
+  std::string next_page;
+  do {
+    auto query = selectors;
+    query.emplace_back("limit", "100");
+    if (!next_page.empty()) {
+      query.emplace_back("continue", next_page);
+    }
+    auto page = co_await client_.call({.path = path, .query = std::move(query)});
+    std::ranges::move(array_at(page, "/items"), std::back_inserter(items));
+    next_page = text_at(page, "/metadata/continue");
+  } while (!next_page.empty());
+  co_return items;
+}
+
+// The agent's container, that removes once and then stays, so that the pod is ready when its node
+// is done.
+Result<json> removing(const json& daemon_set) {
+  auto containers = array_at(daemon_set, "/spec/template/spec/containers");
+  if (containers.size() != 1 || !containers[0].is_object() || !containers[0]["args"].is_array()) {
+    return fail(Errc::config,
+                "DaemonSet culvert-agent has not the one container with args that it is installed "
+                "with: install it anew, then uninstall");
+  }
+  json& stays = containers[0];
+  stays.erase("readinessProbe");
+  stays["args"].push_back("--remove");
+  json removes = stays;
+  removes["name"] = kRemoval;
+  stays["args"].push_back("--stay");
+  return json{
+      {"spec",
+       {{"updateStrategy", {{"rollingUpdate", {{"maxUnavailable", "100%"}}}}},
+        {"template",
+         {{"spec", {{"initContainers", json::array({removes})}, {"containers", containers}}}}}}}};
+}
+
+bool is_done(const json& daemon_set) {
+  const auto wanted = number_at(daemon_set, "/status/desiredNumberScheduled");
+  return number_at(daemon_set, "/status/observedGeneration") >=
+             number_at(daemon_set, "/metadata/generation") &&
+         number_at(daemon_set, "/status/updatedNumberScheduled") == wanted &&
+         number_at(daemon_set, "/status/numberReady") == wanted;
+}
+
+const json* found(const json& object, const char* pointer) {
+  const json::json_pointer at(pointer);
+  return object.contains(at) ? &object.at(at) : nullptr;
+}
+
+std::string text_at(const json& object, const char* pointer) {
+  const auto* value = found(object, pointer);
+  return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
+}
+
+std::int64_t number_at(const json& object, const char* pointer) {
+  const auto* value = found(object, pointer);
+  return value != nullptr && value->is_number_integer() ? value->get<std::int64_t>() : 0;
+}
+
+json array_at(const json& object, const char* pointer) {
+  const auto* value = found(object, pointer);
+  return value != nullptr && value->is_array() ? *value : json::array();
+}
+
+}  // namespace
+
+}  // namespace culvert::uninstall
