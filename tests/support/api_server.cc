@@ -22,7 +22,6 @@ constexpr int kEtcdPort = 2379;
 constexpr int kEtcdPeerPort = 2380;
 // Alone it takes five seconds; on a machine that compiles meanwhile, half a minute.
 constexpr Milliseconds kStartTime = 120s;
-constexpr Milliseconds kKubectlTime = 60s;
 constexpr std::size_t kShownOfLog = 4000;  // bytes; its last lines
 
 // An address that is this process's and this object's: pids have 22 bits, loopback addresses 24,
@@ -51,6 +50,8 @@ ApiServer::Folder::~Folder() {
 ApiServer::ApiServer(ApiServerOptions options)
     : place_(std::move(options.place)),
       address_(options.address.empty() ? own_address() : std::move(options.address)),
+      kubectl_(place_, {server_program("kubectl"), "--kubeconfig", kubeconfig(), "--cache-dir",
+                        folder() + "/kubectl"}),
       pki_(folder() + "/pki") {
   pki_.issue("server", "/CN=kube-apiserver", fmt::format("DNS:localhost,IP:{}", address_));
   pki_.issue("service-accounts", "/CN=service-accounts");
@@ -130,24 +131,6 @@ users: [{{name: test, user: {{client-certificate: {}, client-key: {}}}}}]
 )",
                                url(), pki_.authority(), pki_.certificate(name), pki_.key(name)));
   return path;
-}
-
-Outcome ApiServer::kubectl(const Command& arguments, std::string_view input) const {
-  Command command{server_program("kubectl"), "--kubeconfig", kubeconfig(), "--cache-dir",
-                  folder() + "/kubectl"};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  return run(place_, command, kKubectlTime, input);
-}
-
-std::string ApiServer::must_kubectl(const Command& arguments, std::string_view input) const {
-  Outcome outcome = kubectl(arguments, input);
-  expect(outcome.ok(), "kubectl {} gave exit code {}: {}", fmt::join(arguments, " "),
-         outcome.exit_code, outcome.err);
-  return std::move(outcome.out);
-}
-
-void ApiServer::apply(std::string_view yaml) const {
-  must_kubectl({"apply", "--server-side", "-f", "-"}, yaml);
 }
 
 void ApiServer::install_crds() const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "tests/support/kubectl.h"
 #include "tests/support/pki.h"
 #include "tests/support/process.h"
 
@@ -35,11 +36,14 @@ class ApiServer {
   std::string kubeconfig() const { return folder() + "/admin.kubeconfig"; }
   std::string kubeconfig_for(std::string_view user, std::string_view group = {}) const;
 
-  // kubectl runs it as the administrator; must_kubectl throws unless it succeeds.
-  Outcome kubectl(const Command& arguments, std::string_view input = {}) const;
-  std::string must_kubectl(const Command& arguments, std::string_view input = {}) const;
-  // apply creates or changes what the YAML says, on the server's side.
-  void apply(std::string_view yaml) const;
+  // As the administrator; see Kubectl.
+  Outcome kubectl(const Command& arguments, std::string_view input = {}) const {
+    return kubectl_.run(arguments, input);
+  }
+  std::string must_kubectl(const Command& arguments, std::string_view input = {}) const {
+    return kubectl_.must_run(arguments, input);
+  }
+  void apply(std::string_view yaml) const { kubectl_.apply(yaml); }
   // install_crds brings Istio's and the Gateway API's, and waits until they are served.
   void install_crds() const;
 
@@ -72,6 +76,7 @@ class ApiServer {
   Place place_;
   std::string address_;
   Folder folder_;  // outlives the processes
+  Kubectl kubectl_;
   Pki pki_;
   Process etcd_;
   Process server_;

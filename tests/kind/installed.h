@@ -1,0 +1,22 @@
+// The one cluster of all tests of a binary, with Culvert installed by its Helm chart.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "tests/support/cluster.h"
+
+namespace culvert::lab {
+
+inline constexpr const char* kSystem = "culvert-system";  // the namespace of the daemons
+
+// bare_cluster does not care whether Culvert is there.
+const Cluster& bare_cluster();
+
+// installed_cluster installs Istio's CRDs and the chart at the first call, where they are not yet,
+// and waits until every daemon is ready. They stay: the next binary finds them.
+const Cluster& installed_cluster();
+
+// install and uninstall for who tests just that.
+void install(const Cluster& cluster);
+void uninstall(const Cluster& cluster);
+
+}  // namespace culvert::lab

@@ -1,0 +1,43 @@
+// Cluster: the kind cluster that `tools/kind up` has made and `tools/kind load` has brought our
+// images to; with real nodes, each a container of Docker.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/support/capture.h"
+#include "tests/support/kubectl.h"
+
+namespace culvert::lab {
+
+class Cluster {
+ public:
+  // Finds the one that CULVERT_KIND names. Throws LabError, with what to do, when it does not
+  // answer.
+  Cluster();
+
+  const Kubectl& kubectl() const { return kubectl_; }
+  std::string helm(const Command& arguments) const;
+
+  // In the order of kubectl: the control plane, then the workers.
+  const std::vector<std::string>& nodes() const { return nodes_; }
+  const std::string& worker(std::size_t index) const { return nodes_.at(1 + index); }
+  std::string must_on_node(const std::string& node, const Command& command) const;
+  // restart_node stops its container and starts it again, and gives the node the pod network that
+  // it has lost, as the DaemonSet of a network plugin would.
+  void stop_node(const std::string& node) const;
+  void start_node(const std::string& node) const;
+
+  // capture listens between the nodes; what two pods of one node say each other does not come by.
+  Capture capture(std::string file) const;
+
+ private:
+  std::string docker(const Command& arguments, Milliseconds limit = 60s) const;
+
+  Kubectl kubectl_;
+  std::vector<std::string> nodes_;
+};
+
+}  // namespace culvert::lab
