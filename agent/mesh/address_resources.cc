@@ -7,6 +7,7 @@
 #include <initializer_list>
 
 #include "agent/mesh/peer_authentication.h"
+#include "agent/mesh/redirection_annotation.h"
 #include "agent/mesh/waypoints.h"
 
 namespace culvert::mesh {
@@ -15,7 +16,6 @@ namespace {
 namespace pb = istio::workload;
 
 const std::string kDataplaneMode = "istio.io/dataplane-mode";
-const std::string kRedirection = "ambient.istio.io/redirection";
 const std::string kSidecarStatus = "sidecar.istio.io/status";
 const std::string kTunnelLabel = "networking.istio.io/tunnel";
 const std::string kTemplateHash = "pod-template-hash";
@@ -85,7 +85,7 @@ bool speaks_hbone(const MeshOptions& options, const std::set<std::string>& enrol
   if (pod.host_network) {
     return false;
   }
-  return text_of(pod.meta.annotations, kRedirection) == "enabled" ||
+  return text_of(pod.meta.annotations, kRedirectionAnnotation) == kRedirectionEnabled ||
          (is_mine(pod, options) && enrolled.contains(pod.meta.uid));
 }
 
