@@ -1,4 +1,4 @@
-// The client side of the agent's enrolment socket, as the CNI plugin will be one.
+// The client side of the agent's enrolment socket, that the CNI plugin uses too.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

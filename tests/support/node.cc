@@ -34,6 +34,8 @@ void Node::start_agent(const Command& more) {
                      paths_.certificates,
                      "--run-dir",
                      paths_.run_folder,
+                     "--state-dir",
+                     paths_.run_folder + "/state",
                      "--zds-socket",
                      paths_.run_folder + "/zds.sock",
                      "--pin-dir",

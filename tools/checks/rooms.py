@@ -13,11 +13,12 @@ MAY_INCLUDE = {
     "ztunnel/proxy/": [*_LIB, _ABI],
     "ztunnel/admin/": [*_LIB, _ABI, "ztunnel/proxy/"],
     "ztunnel/": [*_LIB, _ABI, "ztunnel/proxy/", "ztunnel/admin/"],
-    "agent/": [*_LIB, _ABI, "ztunnel/admin/", "agent/kube/"],  # the HttpServer of the first
+    "agent/": [*_LIB, _ABI, "ztunnel/admin/", "agent/cni/", "agent/kube/"],  # the HttpServer of the first
+    "agent/cni/": ["ztunnel/lib/base/", "ztunnel/lib/obs/", "ztunnel/lib/io/"],  # knows no other part of the agent
     "agent/kube/": _LIB,
     "tools/culvertctl/": [*_LIB, _ABI],
     "tests/": ["tests/", "bpf/", "ztunnel/", "agent/", "tools/culvertctl/"],
-    "tests/support/": ["bpf/", "ztunnel/lib/"],
+    "tests/support/": ["bpf/", "ztunnel/lib/", "agent/cni/"],  # its client of the enrol socket
 }
 
 # Foreign header prefix -> the files that may include it (path prefixes), and why nobody else.
