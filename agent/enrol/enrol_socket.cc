@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "ztunnel/lib/io/timeout.h"
@@ -12,6 +14,19 @@ namespace culvert::enrol {
 namespace {
 
 using nlohmann::json;
+
+struct OpRule {
+  std::string_view name;
+  EnrolOrder::Op op;
+  std::size_t fds_min;
+  std::size_t fds_max;
+};
+constexpr OpRule kOps[] = {
+    {"add", EnrolOrder::Op::add, 1, 1},
+    {"check", EnrolOrder::Op::check, 1, 1},
+    {"del", EnrolOrder::Op::del, 0, 1},
+    {"status", EnrolOrder::Op::status, 0, 0},
+};
 
 Result<std::string> text_field(const json& object, const char* key);
 
@@ -39,13 +54,15 @@ io::Task<> EnrolSocket::attend(Fd connection, net::PeerCredentials) {
   }
 }
 
-io::Task<> EnrolSocket::carry_out(net::Message message) {
+io::Task<std::optional<Place>> EnrolSocket::carry_out(net::Message message) {
   auto order = co_await parse_enrol_request(as_text(message.bytes), std::move(message.fds));
-  if (order.op == EnrolOrder::Op::add) {
-    co_await enrolment_.add(std::move(order.pod));
-  } else {
-    co_await enrolment_.remove(std::move(order.pod.uid));
+  switch (order.op) {
+    case EnrolOrder::Op::add: co_return co_await enrolment_.add(std::move(order.pod));
+    case EnrolOrder::Op::check: co_return co_await enrolment_.check(std::move(order.pod));
+    case EnrolOrder::Op::del: co_await enrolment_.remove(std::move(order.pod)); break;
+    case EnrolOrder::Op::status: break;  // that it is answered is the answer
   }
+  co_return std::nullopt;
 }
 
 Result<EnrolOrder> parse_enrol_request(std::string_view text, std::vector<Fd> fds) {
@@ -55,30 +72,36 @@ Result<EnrolOrder> parse_enrol_request(std::string_view text, std::vector<Fd> fd
   }
   EnrolOrder order;
   TRY(const auto op, text_field(request, "op"));
-  if (op != "add" && op != "del") {
-    return fail(Errc::protocol, fmt::format("\"op\" is '{}': it must be add or del", op));
-  }
-  order.op = op == "add" ? EnrolOrder::Op::add : EnrolOrder::Op::del;
-  TRY(order.pod.uid, text_field(request, "uid"));
-  TRY(order.pod.ns, text_field(request, "namespace"));
-  TRY(order.pod.name, text_field(request, "name"));
-  const std::size_t wanted = order.op == EnrolOrder::Op::add ? 1 : 0;
-  if (fds.size() != wanted) {
+  const auto* const rule = std::ranges::find(kOps, op, &OpRule::name);
+  if (rule == std::end(kOps)) {
     return fail(Errc::protocol,
-                fmt::format("{} of {}/{} came with {} descriptors instead of {}: send the pod's "
-                            "network namespace with an add and nothing with a del",
-                            op, order.pod.ns, order.pod.name, fds.size(), wanted));
+                fmt::format("\"op\" is '{}': it must be add, check, del or status", op));
   }
-  if (wanted == 1) {
+  order.op = rule->op;
+  if (order.op != EnrolOrder::Op::status) {
+    TRY(order.pod.uid, text_field(request, "uid"));
+    TRY(order.pod.ns, text_field(request, "namespace"));
+    TRY(order.pod.name, text_field(request, "name"));
+  }
+  if (fds.size() < rule->fds_min || fds.size() > rule->fds_max) {
+    return fail(Errc::protocol,
+                fmt::format("{} of {}/{} came with {} descriptors: send the pod's network "
+                            "namespace with an add and a check, at most that with a del, and "
+                            "nothing with a status",
+                            op, order.pod.ns, order.pod.name, fds.size()));
+  }
+  if (!fds.empty()) {
     order.pod.netns = std::move(fds.front());
   }
   return order;
 }
 
-std::string enrol_reply(const Result<>& outcome) {
+std::string enrol_reply(const Result<std::optional<Place>>& outcome) {
   json reply = {{"ok", outcome.has_value()}};
   if (!outcome) {
     reply["error"] = to_string(outcome.error());
+  } else if (*outcome) {
+    reply["state"] = **outcome == Place::captured ? "captured" : "outside";
   }
   return reply.dump(-1, ' ', false, json::error_handler_t::replace);
 }

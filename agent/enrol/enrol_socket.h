@@ -1,10 +1,13 @@
 // EnrolSocket: the one way in for pods: the CNI plugin, the demo and the tests. One JSON datagram a
 // request, the netns beside it as a descriptor, one JSON datagram back:
-//   {"op":"add"|"del","uid":"…","namespace":"…","name":"…"}  →  {"ok":true} or
-//   {"ok":false,"error":"one sentence"}
+//   {"op":"add"|"check"|"del","uid":"…","namespace":"…","name":"…"} or {"op":"status"}
+//     →  {"ok":true} or {"ok":false,"error":"one sentence"}
+// After an add or a check that is ok "state" says where the pod is: "captured" or "outside". A del
+// may bring the netns of the sandbox that it means.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +26,7 @@ inline constexpr std::size_t kEnrolRequestBytesMax = 4096;
 inline constexpr io::Duration kEnrolPatience = std::chrono::seconds(30);
 
 struct EnrolOrder {
-  enum class Op : std::uint8_t { add, del };
+  enum class Op : std::uint8_t { add, check, del, status };
   Op op = Op::add;
   EnrolRequest pod;
 };
@@ -31,7 +34,8 @@ struct EnrolOrder {
 // parse_enrol_request reads one datagram. Fails with `protocol` and a sentence that names the
 // field; descriptors too many or too few are faults as well.
 Result<EnrolOrder> parse_enrol_request(std::string_view json, std::vector<Fd> fds);
-std::string enrol_reply(const Result<>& outcome);
+// enrol_reply makes the answer; a place is told where there is one.
+std::string enrol_reply(const Result<std::optional<Place>>& outcome);
 
 class EnrolSocket final : public agent::Attendant {
  public:
@@ -45,7 +49,7 @@ class EnrolSocket final : public agent::Attendant {
   std::uint64_t refusals() const { return refusals_; }
 
  private:
-  io::Task<> carry_out(net::Message message);
+  io::Task<std::optional<Place>> carry_out(net::Message message);
 
   io::Loop& loop_;
   Enrolment& enrolment_;

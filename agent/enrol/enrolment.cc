@@ -50,18 +50,21 @@ Enrolment::Enrolment(io::Loop& loop, NodeKernel& kernel, Announcer& announcer, P
       options_(std::move(options)),
       background_(loop, io::Scope::OnFailure::ignore) {}
 
-io::Task<> Enrolment::add(EnrolRequest request) {
+io::Task<Place> Enrolment::add(EnrolRequest request) {
   // Phase 1: is it mine, and which netns is it.
   const std::uint64_t inode = co_await kernel_.inode(request.netns.get());
   const std::uint64_t cookie = co_await kernel_.cookie(request.netns.get());
-  mesh::LocalPod spec = co_await wait_until_wanted(request);
+  auto spec = co_await wait_until_known(request);
+  if (!spec) {
+    co_return Place::outside;
+  }
   co_await begin(request.uid);
   const Busy busy(*this, request.uid);
 
   // Phase 2: the same pod again is success; in another netns (a new sandbox) the old life ends.
   if (const auto known = pods_.find(request.uid); known != pods_.end()) {
     if (known->second.cookie == cookie && known->second.step == Step::captured) {
-      co_return;
+      co_return Place::captured;
     }
     co_await leave(request.uid, false);
   }
@@ -70,7 +73,7 @@ io::Task<> Enrolment::add(EnrolRequest request) {
   auto fds = std::make_shared<PodFds>();
   fds->netns = std::move(request.netns);
   Pod& pod = pods_[request.uid] = Pod{
-      .spec = std::move(spec), .cookie = cookie, .inode = inode, .fds = fds, .step = Step::seen};
+      .spec = std::move(*spec), .cookie = cookie, .inode = inode, .fds = fds, .step = Step::seen};
   auto enrolled = co_await as_result(enrol(pod));
   if (!enrolled) {
     Error error = prefixed(name_of(pod.spec), std::move(enrolled).error());
@@ -87,28 +90,40 @@ io::Task<> Enrolment::add(EnrolRequest request) {
   obs::log(obs::Level::info, kScope, "pod captured",
            {{"pod", pod.spec.name}, {"namespace", pod.spec.ns}, {"netns", inode}});
   options_.changed();
+  co_return Place::captured;
 }
 
-io::Task<mesh::LocalPod> Enrolment::wait_until_wanted(const EnrolRequest& request) {
+Result<std::optional<mesh::LocalPod>> Enrolment::find(const EnrolRequest& request,
+                                                      bool waited) const {
+  if (const auto found = wanted_.find(request.uid); found != wanted_.end()) {
+    const mesh::LocalPod& pod = found->second;
+    if (pod.ns != request.ns || pod.name != request.name) {
+      return fail(Errc::config, fmt::format("{} was reported as {}/{}: the uid belongs to another "
+                                            "pod, report it again",
+                                            name_of(pod), request.ns, request.name));
+    }
+    return pod;
+  }
+  if (complete_ && plain_.contains(request.uid)) {
+    return std::nullopt;
+  }
+  if (waited && !rule_.holds_back(request.ns)) {
+    return std::nullopt;
+  }
+  return fail(Errc::not_found,
+              fmt::format("pod {}/{} ({}) is not known as a pod of node {} yet, and its namespace "
+                          "may be in the mesh: it is asked for again; check that the agent hears "
+                          "from its source, and the pod's spec.nodeName",
+                          request.ns, request.name, request.uid, options_.node));
+}
+
+io::Task<std::optional<mesh::LocalPod>> Enrolment::wait_until_known(const EnrolRequest& request) {
   const io::TimePoint until = loop_.now() + options_.source_wait;
   for (;;) {
-    const auto found = wanted_.find(request.uid);
-    if (found != wanted_.end()) {
-      const mesh::LocalPod& pod = found->second;
-      if (pod.ns != request.ns || pod.name != request.name) {
-        co_await fail(Errc::config, fmt::format("{} was reported as {}/{}: the uid belongs to "
-                                                "another pod, report it again",
-                                                name_of(pod), request.ns, request.name));
-      }
-      co_return pod;
-    }
-    if (loop_.now() >= until) {
-      co_await fail(
-          Errc::not_found,
-          fmt::format("pod {}/{} ({}) is not among the ambient pods of node {}: check its "
-                      "spec.nodeName and the label istio.io/dataplane-mode=ambient of the "
-                      "pod or its namespace",
-                      request.ns, request.name, request.uid, options_.node));
+    const bool waited = loop_.now() >= until;
+    auto found = find(request, waited);
+    if (found || waited || found.error().code != Errc::not_found) {
+      co_return co_await std::move(found);
     }
     co_await loop_.sleep(std::min<io::Duration>(kAddressPause, until - loop_.now()));
   }
@@ -190,15 +205,42 @@ io::Task<> Enrolment::undo(Pod& pod) {
   // The listeners close with the last message that carries them.
 }
 
-io::Task<> Enrolment::remove(std::string uid) {
+io::Task<> Enrolment::remove(EnrolRequest request) {
+  std::optional<std::uint64_t> sandbox;
+  if (request.netns) {
+    sandbox = co_await kernel_.cookie(request.netns.get());
+  }
+  const auto is_meant = [&](std::uint64_t cookie) { return !sandbox || *sandbox == cookie; };
+  const std::string uid = request.uid;
   co_await begin(uid);
   const Busy busy(*this, uid);
-  seen_.erase(uid);
+  std::erase_if(
+      seen_, [&](const auto& seen) { return seen.first == uid && is_meant(seen.second.cookie); });
   std::erase_if(unreachable_, [&](const Record& record) {
-    return record.pod.uid == uid && kernel_.end_capture(record.netns_cookie) &&
-           kernel_.end_steering(record.netns_cookie);
+    return record.pod.uid == uid && is_meant(record.netns_cookie) &&
+           kernel_.end_capture(record.netns_cookie) && kernel_.end_steering(record.netns_cookie);
   });
-  co_await leave(uid, false);
+  if (const auto found = pods_.find(uid); found != pods_.end() && is_meant(found->second.cookie)) {
+    co_await leave(uid, false);
+  }
+}
+
+io::Task<Place> Enrolment::check(EnrolRequest request) {
+  const std::uint64_t cookie = co_await kernel_.cookie(request.netns.get());
+  const auto spec = co_await find(request, true);
+  if (!spec) {
+    co_return Place::outside;
+  }
+  const auto held = co_await kernel_.held();
+  const auto state =
+      std::ranges::find_if(held, [&](const auto& pod) { return pod.key.netns_cookie == cookie; });
+  if (state == held.end() || !state->captured || !state->steered || !state->listeners) {
+    co_await fail(Errc::unavailable,
+                  fmt::format("{} should be captured and is not, or not wholly: the agent compares "
+                              "it with the kernel now and then; its /errors may say more",
+                              name_of(*spec)));
+  }
+  co_return Place::captured;
 }
 
 // leave un-enrols in the order of correction 8: first others hear that this pod takes no tunnels
@@ -260,6 +302,11 @@ void Enrolment::set_wanted(std::vector<mesh::LocalPod> wanted, bool complete) {
   enrol_running();
 }
 
+void Enrolment::set_plain(std::set<std::string> uids, cni::NamespaceRule rule) {
+  plain_ = std::move(uids);
+  rule_ = std::move(rule);
+}
+
 bool Enrolment::is_wanted(const std::string& uid) const {
   return !complete_ || wanted_.contains(uid);
 }
@@ -293,7 +340,7 @@ io::Task<> Enrolment::come_back(std::string uid) {
   EnrolRequest request{
       .uid = uid, .ns = wanted->second.ns, .name = wanted->second.name, .netns = Fd()};
   auto netns = kernel_.find_netns(seen->second.inode, seen->second.cookie);
-  Result<> added;
+  Result<Place> added;
   if (netns) {
     request.netns = std::move(*netns);
     added = co_await as_result(add(std::move(request)));

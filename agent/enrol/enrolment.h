@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/cni/namespaces.h"
 #include "agent/enrol/announcer.h"
 #include "agent/enrol/node_kernel.h"
 #include "agent/enrol/notices.h"
@@ -30,6 +31,9 @@ struct EnrolRequest {
   std::string name;
   Fd netns;
 };
+
+// Place is where a pod belongs: in the mesh, captured, or outside of it.
+enum class Place : std::uint8_t { captured, outside };
 
 // PodView is one pod for GET /pods.
 struct PodView {
@@ -63,19 +67,31 @@ class Enrolment {
   // node's processes.
   void set_wanted(std::vector<mesh::LocalPod> wanted, bool complete);
 
+  // set_plain takes the other pods of this node, those that belong outside, and the rule for pods
+  // that the source does not know. With set_wanted's `complete` false they are none of them
+  // trusted.
+  void set_plain(std::set<std::string> uids, cni::NamespaceRule rule);
+
   // adopt takes over what an earlier agent left in the kernel: wanted pods get fresh listeners in
   // place, the others are un-enrolled. Call it once, after set_wanted and before the sockets open.
   // Gives one sentence for each pod that could be neither.
   std::vector<std::string> adopt();
 
-  // add enrols a pod and returns when its connections are captured and a ztunnel serves it.
-  // Repeating it is success. On failure every step is undone, in reverse order, and the pod is as
-  // before; the error's context names the pod. Waits for the source to know the pod, for its
-  // addresses, and for a ztunnel, a few seconds each.
-  io::Task<> add(EnrolRequest request);
+  // add enrols a pod and returns when its connections are captured and a ztunnel serves it, or at
+  // once if it belongs outside. Repeating it is success. On failure every step is undone, in
+  // reverse order, and the pod is as before; the error's context names the pod. Waits for the
+  // source to know the pod, for its addresses, and for a ztunnel, a few seconds each. Of a pod that
+  // stays unknown its namespace decides: `not_found`, or outside.
+  io::Task<Place> add(EnrolRequest request);
 
-  // remove un-enrols a pod whose processes are gone (CNI DEL); an unknown one is success.
-  io::Task<> remove(std::string uid);
+  // remove un-enrols a pod whose processes are gone (CNI DEL); an unknown one is success. If the
+  // request has a netns, it counts for that sandbox alone: runtimes report an old one again when
+  // the pod has a new one already.
+  io::Task<> remove(EnrolRequest request);
+
+  // check says where a pod is (CNI CHECK). Fails with `unavailable` if it belongs in the mesh and
+  // the kernel does not hold it whole, with `not_found` as add does.
+  io::Task<Place> check(EnrolRequest request);
 
   // compare puts back what someone else took out of the kernel, and tries again what adopt() could
   // not do and what of the running pods could not be enrolled. Call it now and then.
@@ -109,7 +125,10 @@ class Enrolment {
   };
   class Busy;
 
-  io::Task<mesh::LocalPod> wait_until_wanted(const EnrolRequest& request);
+  // find gives the pod if it is wanted, none if it belongs outside. Fails with `not_found` if its
+  // namespace may be in the mesh and the source does not know it, with `config` for a wrong name.
+  Result<std::optional<mesh::LocalPod>> find(const EnrolRequest& request, bool waited) const;
+  io::Task<std::optional<mesh::LocalPod>> wait_until_known(const EnrolRequest& request);
   io::Task<std::vector<IpAddress>> wait_for_addresses(int netns);
   io::Task<> begin(std::string uid);  // waits until nobody else works on the pod
   io::Task<> enrol(Pod& pod);
@@ -135,6 +154,8 @@ class Enrolment {
   PodNotices& notices_;
   Options options_;
   std::map<std::string, mesh::LocalPod> wanted_;
+  std::set<std::string> plain_;
+  cni::NamespaceRule rule_;
   bool complete_ = false;
   bool adopted_ = false;  // before, a pod that runs may be one of an earlier agent's
   std::map<std::string, Pod> pods_;

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/enrol/records.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "ztunnel/lib/base/fd.h"
+#include "agent/cni/files.h"
 
 namespace culvert::enrol {
 
@@ -69,12 +67,8 @@ Result<> write_records(const std::string& path, const std::vector<Record>& recor
   }
   const json root = {{"boot_id", boot_id()}, {"pods", std::move(pods)}};
   const std::string text = root.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
-  const std::string aside = path + ".new";
-  const Fd file(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  const auto size = static_cast<ssize_t>(text.size());
-  if (!file || ::write(file.get(), text.data(), text.size()) != size ||
-      std::rename(aside.c_str(), path.c_str()) != 0) {
-    return fail_errno(errno, fmt::format("write the list of enrolled pods to {}", path));
+  if (auto written = cni::replace_file(path, text, {.mode = 0600}); !written) {
+    return fail(prefixed("the list of enrolled pods", std::move(written).error()));
   }
   return {};
 }

@@ -141,7 +141,7 @@ bool is_mine(const Pod& pod, const MeshOptions& options) {
   return !pod.node.empty() && pod.node == options.node;
 }
 
-bool is_ambient(const Objects& objects, const Pod& pod) {
+std::optional<bool> is_ambient(const Objects& objects, const Pod& pod) {
   if (pod.meta.annotations.contains(kSidecarStatus)) {
     return false;  // it has a proxy of its own already
   }
@@ -149,8 +149,11 @@ bool is_ambient(const Objects& objects, const Pod& pod) {
     return own == "ambient";
   }
   const auto ns = objects.namespaces.find({{}, pod.meta.ns});
-  return ns != objects.namespaces.end() &&
-         text_of(ns->second.meta.labels, kDataplaneMode) == "ambient";
+  return ns == objects.namespaces.end() ? std::nullopt : std::optional(is_ambient(ns->second));
+}
+
+bool is_ambient(const Namespace& ns) {
+  return text_of(ns.meta.labels, kDataplaneMode) == "ambient";
 }
 
 pb::Workload workload_of(const Objects& objects, const MeshOptions& options,

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,8 +17,10 @@ namespace culvert::mesh {
 // is_mine: the pod runs on the node of these options.
 bool is_mine(const Pod& pod, const MeshOptions& options);
 
-// is_ambient: the labels of the pod, or else of its namespace, ask for the mesh.
-bool is_ambient(const Objects& objects, const Pod& pod);
+// is_ambient: the labels of the pod, or else of its namespace, ask for the mesh. None if the pod
+// says nothing and its namespace is not known (yet).
+std::optional<bool> is_ambient(const Objects& objects, const Pod& pod);
+bool is_ambient(const Namespace& ns);
 
 istio::workload::Workload workload_of(const Objects& objects, const MeshOptions& options,
                                       const std::set<std::string>& enrolled, const Pod& pod,

@@ -77,6 +77,11 @@ void read_pod(ObjectReader& reader) {
   const auto phase = text(reader.status(), "phase");
   Pod pod;
   pod.meta = reader.meta();
+  // The node knows a static pod by the hash of its file, not by the uid of its mirror in the API.
+  if (const auto hash = text_of(pod.meta.annotations, "kubernetes.io/config.mirror");
+      !hash.empty()) {
+    pod.meta.uid = hash;
+  }
   pod.node = text(spec, "nodeName");
   pod.service_account = text(spec, "serviceAccountName");
   if (pod.service_account.empty()) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,12 @@ struct DesiredMesh {
   Resources addresses;         // type.googleapis.com/istio.workload.Address
   Resources authorizations;    // type.googleapis.com/istio.security.Authorization
   std::vector<LocalPod> pods;  // sorted by uid
+  // Uids of the pods of this node that should not be enrolled. A pod of a namespace that is not
+  // known yet is in neither list.
+  std::set<std::string> plain_pods;
+  // Namespaces that are ambient, or have an ambient pod on any node: a pod of theirs that nobody
+  // knows yet may have to be enrolled.
+  std::set<std::string> ambient_namespaces;
 
   // local_pod finds one of `pods`; null if there is none. Borrowed from this object.
   const LocalPod* local_pod(const std::string& uid) const;

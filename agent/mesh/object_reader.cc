@@ -13,7 +13,7 @@ namespace {
 
 // Of the annotations those groups are kept that somebody reads here; kubectl alone leaves a copy of
 // the whole object in one of its own.
-constexpr std::array kAnnotationGroups = {"istio.io/", "culvert.dev/"};
+constexpr std::array kAnnotationGroups = {"istio.io/", "culvert.dev/", "kubernetes.io/config."};
 
 Labels read_annotations(const Tree& tree) {
   auto annotations = text_map(tree);

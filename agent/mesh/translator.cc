@@ -68,13 +68,34 @@ LocalPod local_pod_of(const Pod& pod, const MeshOptions& options) {
           .ips = pod.ips};
 }
 
-bool should_enrol(const Objects& objects, const MeshOptions& options, const Pod& pod) {
-  return is_mine(pod, options) && !pod.host_network && !pod.finished && is_ambient(objects, pod);
+// add_local tells what becomes of the pods of this node, and whose pods may be ambient at all.
+void add_local(const Objects& objects, const MeshOptions& options, DesiredMesh& mesh) {
+  for (const auto& [key, ns] : objects.namespaces) {
+    if (is_ambient(ns)) {
+      mesh.ambient_namespaces.insert(ns.meta.name);
+    }
+  }
+  for (const auto& [key, pod] : objects.pods) {
+    const auto ambient = is_ambient(objects, pod);
+    if (ambient.value_or(false)) {
+      mesh.ambient_namespaces.insert(pod.meta.ns);
+    }
+    if (!is_mine(pod, options)) {
+      continue;
+    }
+    if (pod.host_network || pod.finished || ambient == false) {
+      mesh.plain_pods.insert(pod.meta.uid);
+    } else if (ambient == true) {
+      mesh.pods.push_back(local_pod_of(pod, options));
+    }
+  }
+  std::ranges::sort(mesh.pods, {}, &LocalPod::uid);
 }
 
 void report_host_network(const Objects& objects, const MeshOptions& options, Translation& result) {
   for (const auto& [key, pod] : objects.pods) {
-    if (!is_mine(pod, options) || !pod.host_network || pod.finished || !is_ambient(objects, pod)) {
+    if (!is_mine(pod, options) || !pod.host_network || pod.finished ||
+        !is_ambient(objects, pod).value_or(false)) {
       continue;
     }
     auto object = named("Pod", key);
@@ -131,14 +152,9 @@ Translation translate(const Objects& objects, const MeshOptions& options,
   for (const auto& policy : converted_peers(objects, options)) {
     add(policy, result.mesh.authorizations);
   }
-  for (const auto& [key, pod] : objects.pods) {
-    if (should_enrol(objects, options, pod)) {
-      result.mesh.pods.push_back(local_pod_of(pod, options));
-    }
-  }
+  add_local(objects, options, result.mesh);
   report_host_network(objects, options, result);
   report_unserved(objects, result.problems);
-  std::ranges::sort(result.mesh.pods, {}, &LocalPod::uid);
   return result;
 }
 

@@ -21,20 +21,23 @@ std::vector<Fd> descriptors(std::size_t count) {
 }
 
 void check(std::string_view text, std::size_t fd_count) {
+  using Op = EnrolOrder::Op;
   auto order = parse_enrol_request(text, descriptors(fd_count));
-  Result<> outcome;
-  if (order) {
+  Result<std::optional<Place>> outcome;
+  if (order && order->op != Op::status) {
     CULVERT_ASSERT(!order->pod.uid.empty() && !order->pod.ns.empty() && !order->pod.name.empty());
-    const bool adds = order->op == EnrolOrder::Op::add;
-    CULVERT_ASSERT(fd_count == (adds ? 1 : 0));
-    CULVERT_ASSERT((order->pod.netns.get() >= 0) == adds);
-    const nlohmann::json again = {{"op", adds ? "add" : "del"},
+    CULVERT_ASSERT(order->op == Op::del ? fd_count <= 1 : fd_count == 1);
+    CULVERT_ASSERT((order->pod.netns.get() >= 0) == (fd_count == 1));
+    const char* op = order->op == Op::add ? "add" : order->op == Op::del ? "del" : "check";
+    const nlohmann::json again = {{"op", op},
                                   {"uid", order->pod.uid},
                                   {"namespace", order->pod.ns},
                                   {"name", order->pod.name}};
     const auto same = parse_enrol_request(again.dump(), descriptors(fd_count));
-    CULVERT_ASSERT(same && same->pod.uid == order->pod.uid && same->pod.ns == order->pod.ns &&
-                   same->pod.name == order->pod.name);
+    CULVERT_ASSERT(same && same->op == order->op && same->pod.uid == order->pod.uid &&
+                   same->pod.ns == order->pod.ns && same->pod.name == order->pod.name);
+  } else if (order) {
+    CULVERT_ASSERT(fd_count == 0);
   } else {
     CULVERT_ASSERT(order.error().code == Errc::protocol);
     outcome = fail(order.error());

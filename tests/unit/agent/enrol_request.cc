@@ -31,8 +31,10 @@ TEST_CASE("an add names a pod and brings its netns") {
   CHECK(order->pod.netns);
 }
 
-TEST_CASE("a del brings nothing") {
+TEST_CASE("a del may bring the netns that it means, and a status brings nothing") {
   CHECK(parse_enrol_request(kDel, fds(0)));
+  CHECK(parse_enrol_request(kDel, fds(1))->pod.netns);
+  CHECK(parse_enrol_request(R"({"op":"status"})", fds(0))->op == EnrolOrder::Op::status);
 }
 
 TEST_CASE("a request that can't be understood is told what is wrong with it") {
@@ -45,12 +47,14 @@ TEST_CASE("a request that can't be understood is told what is wrong with it") {
       {"", 0, "no JSON object"},
       {"[1]", 0, "no JSON object"},
       {R"({"uid":"u1"})", 0, "\"op\" is missing"},
-      {R"({"op":"check"})", 0, "must be add or del"},
+      {R"({"op":"eat"})", 0, "must be add, check, del or status"},
       {R"({"op":"add","uid":7})", 1, "\"uid\" is missing or no text"},
       {R"({"op":"add","uid":"u1","namespace":"","name":"x"})", 1, "\"namespace\" is missing"},
-      {kAdd, 0, "0 descriptors instead of 1"},
-      {kAdd, 2, "2 descriptors instead of 1"},
-      {kDel, 1, "1 descriptors instead of 0"},
+      {kAdd, 0, "came with 0 descriptors"},
+      {kAdd, 2, "came with 2 descriptors"},
+      {kDel, 2, "came with 2 descriptors"},
+      {R"({"op":"check","uid":"u1","namespace":"shop","name":"x"})", 0, "came with 0 descriptors"},
+      {R"({"op":"status"})", 1, "came with 1 descriptors"},
   };
   for (const auto& row : rows) {
     CAPTURE(row.request);
@@ -61,7 +65,9 @@ TEST_CASE("a request that can't be understood is told what is wrong with it") {
 }
 
 TEST_CASE("replies are one JSON object") {
-  CHECK(enrol_reply({}) == R"({"ok":true})");
+  CHECK(enrol_reply(std::nullopt) == R"({"ok":true})");
+  CHECK(enrol_reply(Place::captured) == R"({"ok":true,"state":"captured"})");
+  CHECK(enrol_reply(Place::outside) == R"({"ok":true,"state":"outside"})");
   CHECK(enrol_reply(fail(Errc::config, "no \"netns\"")) ==
         R"({"error":"no \"netns\"","ok":false})");
 }

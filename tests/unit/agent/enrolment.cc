@@ -2,80 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/enrol/enrolment.h"
 
-#include <doctest/doctest.h>
-
-#include "tests/unit/agent/fake_node.h"
-#include "tests/unit/agent/scratch_folder.h"
+#include "tests/unit/agent/enrolment_bench.h"
 
 namespace culvert::enrol {
-
-namespace {
-
-using namespace std::chrono_literals;
-
-constexpr const char* kUp = "set_up listen announce capture";
-constexpr const char* kDown = "end_capture end_steering withdraw tear_down";
-
-mesh::LocalPod local_pod() {
-  return {.uid = "u1",
-          .ns = "shop",
-          .name = "cart",
-          .service_account = "cart",
-          .trust_domain = "cluster.local",
-          .ips = {}};
-}
-
-// The same when its sandbox is there, as the source tells by its address.
-mesh::LocalPod running_pod() {
-  auto pod = local_pod();
-  pod.ips = {*IpAddress::parse("10.0.0.5")};
-  return pod;
-}
-
-struct Bench {
-  std::unique_ptr<io::Loop> loop = io::make_epoll_loop();
-  ScratchFolder folder;
-  Diary diary;
-  FakeKernel kernel{diary};
-  FakeAnnouncer announcer{diary};
-  FakeNotices notices{diary};
-  int changes = 0;
-  std::unique_ptr<Enrolment> enrolment;
-
-  Bench() { restart(); }
-  ~Bench() { stop(); }
-  Bench(const Bench&) = delete;
-  Bench& operator=(const Bench&) = delete;
-
-  void restart() {
-    stop();
-    enrolment =
-        std::make_unique<Enrolment>(*loop, kernel, announcer, notices,
-                                    Enrolment::Options{.node = "east",
-                                                       .records_path = folder / kRecordsName,
-                                                       .source_wait = 50ms,
-                                                       .address_wait = 500ms,
-                                                       .drain_time = 300ms,
-                                                       .changed = [this] { ++changes; }});
-  }
-  void stop() {
-    if (enrolment) {
-      (void)io::block_on(*loop, enrolment->stop());
-      enrolment.reset();
-    }
-  }
-  Result<> add() {
-    return io::block_on(
-        *loop, enrolment->add({.uid = "u1", .ns = "shop", .name = "cart", .netns = some_fd()}));
-  }
-  void turn_for(io::Duration duration) {
-    (void)io::block_on(*loop, [](io::Loop& l, io::Duration d) -> io::Task<> {
-      co_await l.sleep(d);
-    }(*loop, duration));
-  }
-};
-
-}  // namespace
 
 TEST_CASE("a pod is captured last, when ztunnel serves it") {
   Bench bench;
@@ -145,8 +74,7 @@ TEST_CASE("a pod that the source does not know is refused with what to check") {
   bench.enrolment->set_wanted({}, true);
   const auto added = bench.add();
   REQUIRE(!added);
-  CHECK(to_string(added.error()).find("is not among the ambient pods of node east") !=
-        std::string::npos);
+  CHECK(to_string(added.error()).find("is not known as a pod of node east") != std::string::npos);
   CHECK(bench.diary.told().empty());
 }
 
@@ -184,11 +112,11 @@ TEST_CASE("a pod that is removed is undone in the order of correction 8, without
   REQUIRE(bench.add());
   bench.kernel.busy_connections = true;
   bench.diary.steps.clear();
-  REQUIRE(io::block_on(*bench.loop, bench.enrolment->remove("u1")));
+  REQUIRE(io::block_on(*bench.loop, bench.enrolment->remove({.uid = "u1"})));
   CHECK(bench.diary.told() == kDown);
   CHECK(bench.enrolment->pods().empty());
   CHECK(read_records(bench.folder / kRecordsName)->empty());
-  CHECK(io::block_on(*bench.loop, bench.enrolment->remove("u1")));  // once more is success
+  CHECK(io::block_on(*bench.loop, bench.enrolment->remove({.uid = "u1"})));  // once more is success
 }
 
 TEST_CASE("a pod whose label goes drains before its program is taken away") {

@@ -118,6 +118,28 @@ TEST_CASE("a pod of mine on the node's network that asks for the mesh is refused
   CHECK(translated(ambient_namespace() + elsewhere).refused.empty());
 }
 
+TEST_CASE("the other pods of mine are outside; of a namespace that is not known nobody can tell") {
+  const auto plain = [](const std::string& text) { return translated(text).mesh.plain_pods; };
+  const std::set<std::string> a = {"uid-a"};
+  const std::string known = "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n";
+  CHECK(plain(known + pod_yaml("a", "10.0.0.1")) == a);
+  CHECK(plain(pod_yaml("a", "10.0.0.1")).empty());
+  CHECK(plain(pod_yaml("a", "10.0.0.1", "labels: {istio.io/dataplane-mode: none}")) == a);
+  CHECK(plain(known + pod_yaml("a", "10.0.0.1", "labels: {}", "n2")).empty());
+  CHECK(plain(ambient_namespace() + pod_yaml("a", "10.0.0.1")).empty());
+}
+
+TEST_CASE("a namespace may be in the mesh by its own label or by that of a pod on any node") {
+  const auto namespaces = [](const std::string& text) {
+    return translated(text).mesh.ambient_namespaces;
+  };
+  const std::set<std::string> shop = {"shop"};
+  CHECK(namespaces(ambient_namespace()) == shop);
+  CHECK(namespaces(pod_yaml("a", "10.0.0.1")).empty());
+  CHECK(namespaces(pod_yaml("a", "10.0.0.1", "labels: {istio.io/dataplane-mode: ambient}", "n2")) ==
+        shop);
+}
+
 TEST_CASE("a pod of mine comes with its identity and addresses") {
   const auto translation =
       translated(ambient_namespace() + pod_yaml("b", "10.0.0.2") + pod_yaml("a", "fd00::1"));
@@ -128,6 +150,14 @@ TEST_CASE("a pod of mine comes with its identity and addresses") {
   CHECK(to_string(a->identity()) == "spiffe://cluster.local/ns/shop/sa/a-account");
   CHECK(a->ips == std::vector{*IpAddress::parse("fd00::1")});
   CHECK(translation.mesh.local_pod("uid-c") == nullptr);
+}
+
+TEST_CASE("a static pod has the uid that its node knows it by") {
+  const auto translation =
+      translated(ambient_namespace() +
+                 pod_yaml("a", "10.0.0.1", "annotations: {kubernetes.io/config.mirror: 0f3a}"));
+  REQUIRE(translation.mesh.pods.size() == 1);
+  CHECK(translation.mesh.pods[0].uid == "0f3a");
 }
 
 TEST_CASE("a pod of the host network is never HBONE and says that it is one") {
