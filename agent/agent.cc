@@ -4,9 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <future>
 
+#include "agent/cni/keeper.h"
+#include "agent/cni/namespaces.h"
 #include "agent/datapath/cgroup.h"
 #include "agent/datapath/datapath.h"
 #include "agent/datapath/kubelet.h"
@@ -21,7 +22,7 @@
 #include "agent/mesh/translator.h"
 #include "agent/mesh/xds_server.h"
 #include "agent/removal.h"
-#include "agent/root_socket.h"
+#include "agent/sockets.h"
 #include "agent/views.h"
 #include "ztunnel/admin/http_server.h"
 #include "ztunnel/lib/control/protobuf_log.h"
@@ -43,13 +44,6 @@ constexpr io::Duration kSettleTime = std::chrono::milliseconds(20);
 constexpr int kRestPerTranslation = 4;
 // 2 s: the admin thread's patience with the loop, which answers in a turn.
 constexpr auto kViewDeadline = std::chrono::seconds(2);
-
-struct Sockets {
-  RootSocket zds;
-  RootSocket xds;
-  RootSocket ca;
-  RootSocket enrol;
-};
 
 class Agent {
  public:
@@ -73,6 +67,10 @@ class Agent {
                     .records_path = config.run_dir + "/" + enrol::kRecordsName,
                     .changed = [this] { ask_translation(); }}),
         enrol_socket_(loop, enrolment_),
+        namespaces_(
+            config.state_dir + "/" + cni::kNamespacesName,
+            {config.cni.entry.exempt_namespaces.begin(), config.cni.entry.exempt_namespaces.end()}),
+        keeper_(loop, config.cni),
         xds_(loop),
         ca_(
             loop, std::move(authority),
@@ -113,6 +111,8 @@ class Agent {
   enrol::NoNotices notices_;
   enrol::Enrolment enrolment_;
   enrol::EnrolSocket enrol_socket_;
+  cni::NamespaceBook namespaces_;
+  cni::Keeper keeper_;
   mesh::XdsServer xds_;
   mesh::CaServer ca_;
   std::unique_ptr<Sockets> sockets_;
@@ -168,21 +168,9 @@ Result<> run_agent(const Config& config) {
 namespace {
 
 Result<> Agent::start() {
-  std::error_code error;
-  std::filesystem::create_directories(config_.run_dir, error);
-  if (error) {
-    return fail(Errc::config,
-                fmt::format("make the run directory {}: {}", config_.run_dir, error.message()));
-  }
   // The sockets are opened first: a second agent must fail before it touches any pod.
-  TRY(auto zds, RootSocket::open(config_.zds_socket, net::UnixType::seqpacket));
-  TRY(auto xds, RootSocket::open(config_.run_dir + "/xds.sock", net::UnixType::stream));
-  TRY(auto ca, RootSocket::open(config_.run_dir + "/ca.sock", net::UnixType::stream));
-  TRY(auto enrol, RootSocket::open(config_.run_dir + "/enrol.sock", net::UnixType::seqpacket));
-  sockets_ = std::make_unique<Sockets>(Sockets{.zds = std::move(zds),
-                                               .xds = std::move(xds),
-                                               .ca = std::move(ca),
-                                               .enrol = std::move(enrol)});
+  TRY(auto sockets, open_sockets(config_));
+  sockets_ = std::make_unique<Sockets>(std::move(sockets));
   TRY_VOID(http_.listen_unix(config_.run_dir + "/agent-admin.sock", routes()));
 
   follow_kubelet();
@@ -205,6 +193,7 @@ Result<> Agent::run(const Fd& signals) {
   tasks_.spawn(part("source", follow_source()));
   tasks_.spawn(part("translation", translate_when_asked()));
   tasks_.spawn(part("comparison", compare_now_and_then()));
+  tasks_.spawn(part("CNI", keeper_.run()));
   tasks_.spawn(part("signals", stop_on(signals.get())));
   http_.start();
   obs::log(obs::Level::info, kScope, "agent is up",
@@ -246,6 +235,8 @@ void Agent::translate() {
     notices_.failed(pod, sentence);
   }
   complete_ = complete_ || source_->complete();
+  namespaces_.learn(translation.mesh.ambient_namespaces, complete_);
+  enrolment_.set_plain(translation.mesh.plain_pods, namespaces_.rule());
   enrolment_.set_wanted(translation.mesh.pods, complete_);
   if (!complete_) {
     obs::log(obs::Level::warn, kScope,
@@ -359,13 +350,13 @@ std::vector<mesh::Problem> Agent::problems() const {
   all.insert(all.end(), translation_problems_.begin(), translation_problems_.end());
   const auto refused = xds_.problems();
   all.insert(all.end(), refused.begin(), refused.end());
-  for (const auto& sentences : {adoption_problems_, enrolment_.problems()}) {
+  for (const auto& sentences : {adoption_problems_, enrolment_.problems(), keeper_.problems(),
+                                std::vector{probe_problem_, namespaces_.problem()}}) {
     for (const auto& sentence : sentences) {
-      all.push_back({.file = "", .object = "", .sentence = sentence});
+      if (!sentence.empty()) {
+        all.push_back({.file = "", .object = "", .sentence = sentence});
+      }
     }
-  }
-  if (!probe_problem_.empty()) {
-    all.push_back({.file = "", .object = "", .sentence = probe_problem_});
   }
   return all;
 }

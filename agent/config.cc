@@ -2,6 +2,7 @@
 #include "agent/config.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <sstream>
 
 namespace culvert::agent {
@@ -21,6 +22,7 @@ constexpr TextFlag kTextFlags[] = {
     {"--run-dir", &Config::run_dir, "Folder of the unix sockets"},
     {"--zds-socket", &Config::zds_socket, "Socket on which ztunnel hears of its pods"},
     {"--pin-dir", &Config::pin_dir, "Folder of the eBPF pins, on a bpffs that the host sees"},
+    {"--state-dir", &Config::state_dir, "Folder of what culvert-cni goes by without an agent"},
     {"--trust-domain", &Config::trust_domain, "Trust domain of the pods' identities"},
     {"--cluster-id", &Config::cluster_id, "Name of this cluster in the workloads' uids"},
     {"--log-format", &Config::log_format, "text or json"},
@@ -37,6 +39,28 @@ std::string is_certificate_lifetime(const std::string& seconds) {
   return value >= kCertificateLifetimeMin && value <= kCertificateLifetimeMax
              ? ""
              : "a certificate lives for 1m to 24h, and not for " + seconds + "s";
+}
+
+void add_cni_flags(CLI::App& app, cni::Keeper::Options& options) {
+  app.add_option("--cni-conf-dir", options.conf_dir,
+                 "Folder of the node's CNI configuration: culvert-cni is kept in it");
+  app.add_option("--cni-bin-dir", options.bin_dir,
+                 "Folder of the node's CNI plugins: culvert-cni is copied there");
+  app.add_option("--cni-exempt-namespaces", options.entry.exempt_namespaces,
+                 "Comma list; their pods start also while no agent answers")
+      ->delimiter(',')
+      ->default_str("culvert-system");
+  app.add_option("--cni-log", options.entry.log_file,
+                 "File on the node to which culvert-cni logs each call");
+}
+
+// culvert-cni is told where things are on the node, and copied from beside this program.
+void complete_cni_options(Config& config) {
+  config.cni.entry.run_dir = config.run_dir;
+  config.cni.entry.state_dir = config.state_dir;
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  config.cni.program = self.parent_path() / cni::kPluginType;
 }
 
 }  // namespace
@@ -60,6 +84,7 @@ std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
       ->check(is_certificate_lifetime)
       ->type_name("TIME")
       ->default_str("24h");
+  add_cni_flags(app, config.cni);
   app.add_flag("--remove,--remove-pins", config.remove,
                "Release all pods of this node, remove everything from the kernel, and end");
   app.add_flag("--stay", config.stay, "With --remove: wait for SIGTERM when all is removed")
@@ -83,6 +108,7 @@ std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
       return EarlyExit{.status = 2, .text = std::string(name) + " is needed: see --help\n"};
     }
   }
+  complete_cni_options(config);
   return config;
 }
 

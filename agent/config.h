@@ -7,6 +7,7 @@
 #include <string>
 #include <variant>
 
+#include "agent/cni/keeper.h"
 #include "ztunnel/lib/base/result.h"
 
 namespace culvert::agent {
@@ -18,6 +19,8 @@ struct Config {
   std::string run_dir = "/run/culvert";
   std::string zds_socket = "/var/run/ztunnel/ztunnel.sock";
   std::string pin_dir = "/sys/fs/bpf/culvert";
+  std::string state_dir = "/var/lib/culvert";
+  cni::Keeper::Options cni;                 // without its conf_dir nothing is kept
   std::optional<std::string> cgroup;        // none: the cgroup2 root of /proc/mounts
   std::optional<std::string> probe_cgroup;  // none: the kubelet's, looked for in /proc
   std::string trust_domain = "cluster.local";

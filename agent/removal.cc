@@ -8,6 +8,9 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "agent/cni/conf_dir.h"
+#include "agent/cni/conflist.h"
+#include "agent/cni/namespaces.h"
 #include "agent/datapath/cgroup.h"
 #include "agent/datapath/datapath.h"
 #include "agent/enrol/node_kernel.h"
@@ -26,6 +29,14 @@ void release_pods(const Config& config);
 
 Result<> remove_all(const Config& config) {
   std::error_code error;
+  // First: a pod that starts meanwhile must not wait for an agent that does not come back.
+  if (!config.cni.conf_dir.empty()) {
+    TRY_VOID(cni::take_out(config.cni.conf_dir));
+  }
+  if (!config.cni.bin_dir.empty()) {
+    std::filesystem::remove(config.cni.bin_dir + "/" + cni::kPluginType, error);
+  }
+  std::filesystem::remove(config.state_dir + "/" + cni::kNamespacesName, error);
   if (std::filesystem::exists(config.pin_dir, error)) {
     release_pods(config);
     TRY_VOID(datapath::Datapath::remove_all(config.pin_dir));
