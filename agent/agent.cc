@@ -96,7 +96,7 @@ class Agent {
   io::Task<> stop_on(int signals);
   // part runs one task of the agent; if it fails, the agent ends.
   io::Task<> part(std::string what, io::Task<> task);
-  std::vector<mesh::Problem> problems() const;
+  std::vector<ErrorView> errors() const;
   Status status() const;
 
   const Config& config_;
@@ -324,7 +324,7 @@ admin::Routes Agent::routes() {
   };
   get("/status", [this] { return Result<std::string>(to_json(status())); });
   get("/pods", [this] { return Result<std::string>(to_json(enrolment_.pods())); });
-  get("/errors", [this] { return Result<std::string>(to_json(problems())); });
+  get("/errors", [this] { return Result<std::string>(to_json(errors())); });
   get("/verdicts", [this]() -> Result<std::string> {
     TRY(const auto verdicts, datapath_.verdicts());
     return to_json(verdicts);
@@ -345,19 +345,18 @@ admin::HttpResponse Agent::view(const std::function<Result<std::string>()>& make
               : admin::text_response(500, to_string(text.error()) + "\n");
 }
 
-std::vector<mesh::Problem> Agent::problems() const {
-  auto all = source_->problems();
-  all.insert(all.end(), translation_problems_.begin(), translation_problems_.end());
-  const auto refused = xds_.problems();
-  all.insert(all.end(), refused.begin(), refused.end());
-  for (const auto& sentences : {adoption_problems_, enrolment_.problems(), keeper_.problems(),
-                                std::vector{probe_problem_, namespaces_.problem()}}) {
-    for (const auto& sentence : sentences) {
-      if (!sentence.empty()) {
-        all.push_back({.file = "", .object = "", .sentence = sentence});
-      }
-    }
-  }
+std::vector<ErrorView> Agent::errors() const {
+  std::vector<ErrorView> all;
+  add(all, "source", source_->problems());
+  add(all, "source", translation_problems_);
+  add(all, "xds", xds_.problems());
+  add(all, "probes", std::vector{probe_problem_});
+  add(all, "cni", keeper_.problems());
+  add(all, "cni", std::vector{namespaces_.problem()});
+  add(all, "enrolment", adoption_problems_);
+  add(all, "enrolment", enrolment_.problems());
+  add(all, "kernel", datapath_.detached());
+  add(all, "kernel", enrolment_.shortfalls());
   return all;
 }
 
@@ -373,10 +372,11 @@ Status Agent::status() const {
           .uptime = std::chrono::duration_cast<std::chrono::seconds>(loop_.now() - started_),
           .source = source_->description(),
           .probe_cgroup = probe_cgroup_,
+          .cni_conf_dir = config_.cni.conf_dir,
           .complete = complete_,
           .workloads_and_services = mesh_->addresses.size(),
           .policies = mesh_->authorizations.size(),
-          .problems = problems().size(),
+          .problems = errors().size(),
           .xds_clients = xds_.client_count(),
           .ztunnels = std::move(ztunnels),
           .pods = enrolment_.pods().size(),

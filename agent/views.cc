@@ -18,6 +18,22 @@ std::string text_of(const Json& value) {
 
 }  // namespace
 
+void add(std::vector<ErrorView>& all, std::string_view part,
+         const std::vector<mesh::Problem>& problems) {
+  for (const auto& problem : problems) {
+    all.push_back({.part = part, .problem = problem});
+  }
+}
+
+void add(std::vector<ErrorView>& all, std::string_view part,
+         const std::vector<std::string>& sentences) {
+  for (const auto& sentence : sentences) {
+    if (!sentence.empty()) {
+      all.push_back({.part = part, .problem = {.file = "", .object = "", .sentence = sentence}});
+    }
+  }
+}
+
 std::string to_json(const Status& status) {
   return text_of(ordered_json{{"version", status.version},
                               {"node", status.node},
@@ -27,6 +43,7 @@ std::string to_json(const Status& status) {
                               {"source", status.source},
                               {"complete", status.complete},
                               {"probeCgroup", status.probe_cgroup},
+                              {"cniConfDir", status.cni_conf_dir},
                               {"addresses", status.workloads_and_services},
                               {"policies", status.policies},
                               {"errors", status.problems},
@@ -65,11 +82,13 @@ std::string to_json(const std::vector<datapath::VerdictCount>& verdicts) {
   return text_of(list);
 }
 
-std::string to_json(const std::vector<mesh::Problem>& problems) {
+std::string to_json(const std::vector<ErrorView>& errors) {
   json list = json::array();
-  for (const auto& problem : problems) {
-    list.push_back(
-        {{"file", problem.file}, {"object", problem.object}, {"error", problem.sentence}});
+  for (const auto& [part, problem] : errors) {
+    list.push_back({{"part", part},
+                    {"file", problem.file},
+                    {"object", problem.object},
+                    {"error", problem.sentence}});
   }
   return text_of(list);
 }

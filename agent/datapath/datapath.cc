@@ -102,6 +102,22 @@ Result<std::vector<std::uint64_t>> Datapath::daemons() const {
   return map_keys<std::uint64_t>(state_->maps.daemons, "list the daemons");
 }
 
+std::vector<std::string> Datapath::detached() const {
+  std::vector<std::string> sentences;
+  for (const auto& link : {kConnect4, kConnect6}) {
+    const std::string path = fmt::format("{}/{}", state_->root, link.name);
+    const auto pinned = open_pin(path);
+    const auto target = pinned ? link_target(*pinned) : Result<LinkTarget>(LinkTarget{});
+    if (!target || target->cgroup_id != state_->cgroup_root_id) {
+      sentences.push_back(fmt::format(
+          "the capture program {} is not attached to the node's cgroup any more, so that new "
+          "connections of all pods pass in plaintext: somebody removed its pin {}",
+          link.name, path));
+    }
+  }
+  return sentences;
+}
+
 Result<> Datapath::remove_all(const std::string& pin_dir) {
   TRY(const auto roots, all_roots(pin_dir));
   if (roots.empty()) {

@@ -102,6 +102,10 @@ class Datapath {
   // verdicts gives every verdict of every program with its count since the maps were made.
   Result<std::vector<VerdictCount>> verdicts() const;
 
+  // detached gives one sentence for each capture program that is not attached to the node's cgroup
+  // any more: somebody removed its pin, which open() alone puts back.
+  std::vector<std::string> detached() const;
+
   // remove_all detaches every program and removes every pin of this `pin_dir`, whichever agent made
   // them and of whatever version; a missing directory is success. Pods go on in plaintext.
   static Result<> remove_all(const std::string& pin_dir);

@@ -111,9 +111,7 @@ void Enrolment::compare() {
     if (pod.step != Step::captured || busy_.contains(uid)) {
       continue;
     }
-    const auto state = std::ranges::find_if(
-        *held, [&](const auto& held_pod) { return held_pod.key.netns_cookie == pod.cookie; });
-    if (state != held->end() && state->captured && state->steered && state->listeners) {
+    if (is_held_whole(*held, pod.cookie)) {
       continue;
     }
     auto repaired = kernel_.set_up(pod.fds->netns.get(), pod.spec.ips);
@@ -177,6 +175,26 @@ std::vector<std::string> Enrolment::problems() const {
     problems.push_back(sentence);
   }
   return problems;
+}
+
+std::vector<std::string> Enrolment::shortfalls() const {
+  const auto held = kernel_.held();
+  if (!held) {
+    return {"the kernel's pods can't be listed: " + to_string(held.error())};
+  }
+  std::vector<std::string> shortfalls;
+  for (const auto& [uid, wanted] : wanted_) {
+    const auto pod = pods_.find(uid);
+    const bool is_on_its_way = busy_.contains(uid) || wanted.ips.empty();
+    if (is_on_its_way || (pod != pods_.end() && is_held_whole(*held, pod->second.cookie))) {
+      continue;
+    }
+    shortfalls.push_back(fmt::format(
+        "pod {}/{} ({}) should be captured and is {}", wanted.ns, wanted.name, uid,
+        pod == pods_.end() ? "not: no CNI call has reported it, and none of its processes is found"
+                           : "not wholly: the agent puts back what the kernel has lost"));
+  }
+  return shortfalls;
 }
 
 void Enrolment::compare_unreachable(const std::vector<datapath::PodState>& held) {

@@ -232,9 +232,7 @@ io::Task<Place> Enrolment::check(EnrolRequest request) {
     co_return Place::outside;
   }
   const auto held = co_await kernel_.held();
-  const auto state =
-      std::ranges::find_if(held, [&](const auto& pod) { return pod.key.netns_cookie == cookie; });
-  if (state == held.end() || !state->captured || !state->steered || !state->listeners) {
+  if (!is_held_whole(held, cookie)) {
     co_await fail(Errc::unavailable,
                   fmt::format("{} should be captured and is not, or not wholly: the agent compares "
                               "it with the kernel now and then; its /errors may say more",

@@ -106,6 +106,8 @@ class Enrolment {
   std::vector<PodView> pods() const;
   // One sentence for each wanted pod that was found running and could not be enrolled so far.
   std::vector<std::string> problems() const;
+  // One sentence for each wanted pod that has an address and that the kernel does not hold whole.
+  std::vector<std::string> shortfalls() const;
 
  private:
   // How far a pod has come; undoing goes the same way back.

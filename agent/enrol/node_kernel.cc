@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <netinet/tcp.h>
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -30,6 +31,12 @@ std::optional<Fd> open_if_inode(const fs::path& path, std::uint64_t inode);
 bool is_live_connection(const std::string& line);
 
 }  // namespace
+
+bool is_held_whole(const std::vector<datapath::PodState>& held, std::uint64_t cookie) {
+  return std::ranges::any_of(held, [&](const auto& pod) {
+    return pod.key.netns_cookie == cookie && pod.captured && pod.steered && pod.listeners;
+  });
+}
 
 Result<std::uint64_t> KernelOfNode::cookie(int netns) {
   return netns_cookie(netns);

@@ -46,6 +46,9 @@ class NodeKernel {
   virtual std::map<std::string, Fd> find_running(const std::set<std::string>& uids) = 0;
 };
 
+// is_held_whole tells whether `held` has the pod of this netns with all that captures it.
+bool is_held_whole(const std::vector<datapath::PodState>& held, std::uint64_t cookie);
+
 // KernelOfNode is the real one. `datapath` must outlive it.
 class KernelOfNode final : public NodeKernel {
  public:

@@ -1,5 +1,5 @@
-// What the CNI plugin asks beside enrolling: is a pod in the mesh at all, is it whole, which
-// sandbox is gone.
+// What the CNI plugin and a check ask beside enrolling: is a pod in the mesh at all, is it whole,
+// which sandbox is gone.
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/unit/agent/enrolment_bench.h"
 
@@ -64,6 +64,19 @@ TEST_CASE("a check asks the kernel") {
   CHECK(*check() == Place::captured);
   bench.kernel.held_pods.front().steered = false;
   CHECK(check().error().code == Errc::unavailable);
+}
+
+TEST_CASE("a pod that should be captured and is not, or not wholly, is a shortfall by name") {
+  Bench bench;
+  bench.enrolment->set_wanted({running_pod()}, true);
+  REQUIRE(bench.enrolment->shortfalls().size() == 1);
+  CHECK(bench.enrolment->shortfalls()[0].contains("shop/cart"));
+  REQUIRE(bench.add());
+  CHECK(bench.enrolment->shortfalls().empty());
+  bench.kernel.held_pods.front().captured = false;
+  CHECK(bench.enrolment->shortfalls().size() == 1);
+  bench.enrolment->set_wanted({local_pod()}, true);  // it has no address yet: it is starting
+  CHECK(bench.enrolment->shortfalls().empty());
 }
 
 }  // namespace culvert::enrol
