@@ -15,11 +15,12 @@ namespace {
 constexpr const char* kFooter = R"(
 Colours are used on a terminal only, and never when NO_COLOR is set.
 
-Exit codes: 0 all went well; 1 a daemon can't be reached or its answer can't be read;
-2 the command line is wrong; 3 nothing of that name exists.
+Exit codes: 0 all went well; 1 a daemon can't be reached, its answer can't be read, or a check
+failed; 2 the command line is wrong; 3 nothing of that name exists.
 
 Examples:
   culvertctl status
+  culvertctl check
   culvertctl workloads shop/server
   culvertctl connections --pod shop/client
   culvertctl services -o json | jq '.[].vips')";
@@ -31,6 +32,7 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
+    {"check", "Whether all is well on this node, and what to do where it is not", nullptr},
     {"status", "How the daemons of this node are, and which pods are enrolled", nullptr},
     {"workloads", "The workloads of the mesh", "a name, namespace/name, uid or address"},
     {"services", "The services of the mesh", "a name, namespace/name, hostname or address"},
@@ -54,6 +56,15 @@ void add_commands(CLI::App& app, Options& options) {
   CLI::App* verdicts = app.get_subcommand("verdicts");
   verdicts->add_option("--program", options.program, "Only those of this kernel program");
   verdicts->add_flag("--all", options.all, "Also those that never happened");
+  CLI::App* check = app.get_subcommand("check");
+  CLI::Option* pre = check->add_flag("--pre", options.before_installation,
+                                     "Whether this node can run Culvert, before it is installed");
+  check->add_option("--cni-conf-dir", options.cni_conf_dir, "Folder of the CNI configuration")
+      ->needs(pre)
+      ->capture_default_str();
+  check->add_option("--pin-dir", options.pin_dir, "Folder of the eBPF pins")
+      ->needs(pre)
+      ->capture_default_str();
 }
 
 // Gives the first argument that is neither an option nor the value of one.

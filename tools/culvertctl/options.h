@@ -13,7 +13,7 @@ namespace culvert::ctl {
 // What culvertctl exits with; --help documents it.
 enum class Exit : std::uint8_t {
   ok = 0,
-  unreachable = 1,  // a daemon can't be reached, or what it answers can't be read
+  failed = 1,  // a daemon can't be reached, its answer can't be read, or a check failed
   usage = 2,
   not_found = 3,  // no workload, service, … of the name that was asked for
 };
@@ -23,9 +23,12 @@ struct Options {
   std::string name;  // the NAME argument; empty shows all
   bool json = false;
   std::string run_dir;
-  std::string pod;      // of connections
-  std::string program;  // of verdicts
-  bool all = false;     // of verdicts: those that never happened too
+  std::string pod;                   // of connections
+  std::string program;               // of verdicts
+  bool all = false;                  // of verdicts: those that never happened too
+  bool before_installation = false;  // of check, and with it:
+  std::string cni_conf_dir = "/etc/cni/net.d";
+  std::string pin_dir = "/sys/fs/bpf/culvert";
 };
 
 // Invocation is either options to run with, or the text and exit code of a help, a version or a

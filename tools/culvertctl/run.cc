@@ -4,11 +4,19 @@
 
 #include <fmt/format.h>
 
+#include <thread>
+
+#include "tools/culvertctl/check/node_lines.h"
+#include "tools/culvertctl/check/pre_lines.h"
+#include "tools/culvertctl/check/probe.h"
 #include "tools/culvertctl/lists.h"
 #include "tools/culvertctl/status.h"
 
 namespace culvert::ctl {
 namespace {
+
+// 2 s: a pod is taken in and a change of the mesh has reached ztunnel in less.
+constexpr auto kSecondLookAfter = std::chrono::seconds(2);
 
 Daemon daemon_of(std::string_view name, const Options& options) {
   return {name, fmt::format("{}/{}-admin.sock", options.run_dir, name)};
@@ -32,8 +40,32 @@ Outcome run_status(const Options& options, const Surroundings& surroundings) {
                   .agent = answer("agent", "/status", options, surroundings),
                   .pods = answer("agent", "/pods", options, surroundings),
                   .errors = answer("agent", "/errors", options, surroundings)};
-  return {.exit = is_whole(page) ? Exit::ok : Exit::unreachable,
+  return {.exit = is_whole(page) ? Exit::ok : Exit::failed,
           .out = options.json ? to_json(page) : render(page, surroundings.colour),
+          .error = {}};
+}
+
+Lines look_at_node(const Options& options, const Surroundings& surroundings) {
+  const NodeAnswers answers{.agent = answer("agent", "/status", options, surroundings),
+                            .errors = answer("agent", "/errors", options, surroundings),
+                            .pods = answer("agent", "/pods", options, surroundings),
+                            .ztunnel = answer("ztunnel", "/status", options, surroundings),
+                            .dump = answer("ztunnel", "/config_dump", options, surroundings)};
+  return node_lines(answers, surroundings.now,
+                    [](const std::string& address) { return probe_pod(address); });
+}
+
+Outcome run_check(const Options& options, const Surroundings& surroundings) {
+  Lines lines = options.before_installation
+                    ? pre_lines({.cni_conf_dir = options.cni_conf_dir, .pin_dir = options.pin_dir})
+                    : look_at_node(options, surroundings);
+  if (!options.before_installation && has_failed(lines)) {
+    // What is on its way between the daemons may be there by now.
+    std::this_thread::sleep_for(kSecondLookAfter);
+    lines = look_at_node(options, surroundings);
+  }
+  return {.exit = has_failed(lines) ? Exit::failed : Exit::ok,
+          .out = options.json ? to_json(lines) : render(lines, surroundings.colour),
           .error = {}};
 }
 
@@ -51,13 +83,16 @@ Json without_zeros(const Json& items) {
 }  // namespace
 
 Outcome run(const Options& options, const Surroundings& surroundings) {
+  if (options.command == "check") {
+    return run_check(options, surroundings);
+  }
   const List* list = list_of(options.command);
   if (list == nullptr) {
     return run_status(options, surroundings);
   }
   const auto dump = ask(list->daemon, list->path, options, surroundings);
   if (!dump) {
-    return {Exit::unreachable, "", fmt::format("culvertctl: {}\n", to_string(dump.error()))};
+    return {Exit::failed, "", fmt::format("culvertctl: {}\n", to_string(dump.error()))};
   }
   const auto chosen = select(*list, *dump, options);
   if (!chosen) {

@@ -96,12 +96,12 @@ TEST_CASE("status shows both daemons, the pods and what was not understood") {
 TEST_CASE("status shows the daemon that is there and fails for the one that is not") {
   const ExampleNode node(/*with_agent=*/false);
   const Outcome table = node.run({.command = "status"});
-  CHECK(table.exit == Exit::unreachable);
+  CHECK(table.exit == Exit::failed);
   CHECK(table.out.find("version      0.1.0") != std::string::npos);
   CHECK(table.out.find("can't reach agent (" + node.folder() + "/agent-admin.sock)") !=
         std::string::npos);
   const Outcome json = node.run({.command = "status", .json = true});
-  CHECK(json.exit == Exit::unreachable);
+  CHECK(json.exit == Exit::failed);
   const auto page = nlohmann::json::parse(json.out);
   CHECK(page["ztunnel"]["workers"] == 2);
   CHECK(page["agent"].contains("problem"));
@@ -144,7 +144,7 @@ TEST_CASE("a name that nothing has exits with 3 and a suggestion") {
 TEST_CASE("an answer that is no JSON exits with 1 and says whose it was") {
   const FakeDaemon garbage("HTTP/1.1 200 OK\r\n\r\n{\"workloads\": [");
   const Outcome outcome = run({.command = "workloads", .run_dir = garbage.folder()}, {});
-  CHECK(outcome.exit == Exit::unreachable);
+  CHECK(outcome.exit == Exit::failed);
   CHECK(outcome.error ==
         "culvertctl: what ztunnel answers to /config_dump is no JSON: the daemon may be of another "
         "version than culvertctl\n");
