@@ -17,11 +17,18 @@ int main(int argc, char** argv) {
     std::fputs(invocation.text.c_str(), invocation.exit == Exit::ok ? stdout : stderr);
     return static_cast<int>(invocation.exit);
   }
+  const Options& options = *invocation.options;
+  if (is_installing(options)) {
+    return install(options.install);
+  }
+  if (!options.nodes.node.empty()) {
+    return run_on_nodes(options.nodes, options.for_node);
+  }
   const char* no_color = std::getenv("NO_COLOR");  // no-color.org: set and not empty
   const Surroundings surroundings{
       .colour = ::isatty(STDOUT_FILENO) == 1 && (no_color == nullptr || *no_color == '\0'),
       .now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())};
-  const Outcome outcome = run(*invocation.options, surroundings);
+  const Outcome outcome = run(options, surroundings);
   std::fwrite(outcome.out.data(), 1, outcome.out.size(), stdout);
   std::fputs(outcome.error.c_str(), stderr);
   return static_cast<int>(outcome.exit);

@@ -23,6 +23,7 @@ Examples:
   culvertctl check
   culvertctl workloads shop/server
   culvertctl connections --pod shop/client
+  culvertctl --node all check
   culvertctl services -o json | jq '.[].vips')";
 
 struct Command {
@@ -41,7 +42,12 @@ constexpr Command kCommands[] = {
      "a service account, namespace/account or identity"},
     {"connections", "The connections that are open now", nullptr},
     {"verdicts", "What the kernel programs decided, and how often", nullptr},
+    {"install", "What kubectl and helm would do to install Culvert; --run does it", nullptr},
+    {"upgrade", "The same for another version or other values", nullptr},
+    {"uninstall", "The same for removing it; every node releases its pods first", nullptr},
 };
+constexpr std::string_view kTakesValue[] = {"--run-dir", "-o", "--output", "--node", "--namespace"};
+constexpr const char* kInstallCommands[] = {"install", "upgrade", "uninstall"};
 
 void add_commands(CLI::App& app, Options& options) {
   for (const Command& command : kCommands) {
@@ -67,10 +73,34 @@ void add_commands(CLI::App& app, Options& options) {
       ->capture_default_str();
 }
 
+void add_install_flags(CLI::App& app, InstallOptions& options) {
+  for (const char* name : kInstallCommands) {
+    CLI::App* sub = app.get_subcommand(name);
+    sub->add_flag("--run", options.run, "Do it, and not only say it");
+    sub->add_option("--chart", options.chart, "Folder, archive or reference of the chart")
+        ->capture_default_str();
+    sub->footer("All other flags are given on to helm: --set image.repository=…, --values FILE.");
+  }
+}
+
+// The arguments for culvertctl on a node: ours without those that led there.
+std::vector<std::string> for_node(const std::vector<std::string>& arguments) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const auto& word = arguments[i];
+    if (word == "--node" || word == "--namespace") {
+      ++i;
+    } else if (!word.starts_with("--node=") && !word.starts_with("--namespace=")) {
+      out.push_back(word);
+    }
+  }
+  return out;
+}
+
 // Gives the first argument that is neither an option nor the value of one.
 std::string first_word(const std::vector<std::string>& arguments) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--run-dir" || arguments[i] == "-o" || arguments[i] == "--output") {
+    if (std::ranges::find(kTakesValue, arguments[i]) != std::end(kTakesValue)) {
       ++i;
     } else if (!arguments[i].starts_with("-")) {
       return arguments[i];
@@ -100,11 +130,15 @@ std::string usage_error(const std::vector<std::string>& arguments, const CLI::Pa
 
 }  // namespace
 
+bool is_installing(const Options& options) {
+  return std::ranges::find(kInstallCommands, options.command) != std::end(kInstallCommands);
+}
+
 Invocation parse(std::vector<std::string> arguments, std::string run_dir) {
   Options options;
   options.run_dir = std::move(run_dir);
   std::string format = "table";
-  CLI::App app("Shows what Culvert does on this node, from the daemons' live state.", "culvertctl");
+  CLI::App app("Shows what Culvert does on a node, from the daemons' live state.", "culvertctl");
   app.footer(kFooter);
   app.set_version_flag("--version", "culvertctl " CULVERT_VERSION);
   app.add_option("--run-dir", options.run_dir,
@@ -113,12 +147,21 @@ Invocation parse(std::vector<std::string> arguments, std::string run_dir) {
   app.add_option("-o,--output", format, "How to write: table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
+  app.add_option("--node", options.nodes.node,
+                 "From anywhere: on this node of the cluster, or on \"all\", by kubectl exec");
+  app.add_option("--namespace", options.nodes.in_namespace, "Where Culvert is installed")
+      ->capture_default_str();
   app.require_subcommand(1);
-  app.fallthrough();  // -o and --run-dir may stand behind the command
+  app.allow_extras();  // of commands that install; judged below
+  app.fallthrough();   // -o and --run-dir may stand behind the command
   add_commands(app, options);
+  add_install_flags(app, options.install);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
     app.parse(std::move(reversed));
+    if (const auto extras = app.remaining(true); !extras.empty() && !is_installing(options)) {
+      throw CLI::ExtrasError(extras);
+    }
   } catch (const CLI::CallForHelp&) {
     const auto subs = app.get_subcommands();
     return {.options = {}, .text = subs.empty() ? app.help() : subs[0]->help(), .exit = Exit::ok};
@@ -128,6 +171,11 @@ Invocation parse(std::vector<std::string> arguments, std::string run_dir) {
     return {.options = {}, .text = usage_error(arguments, error), .exit = Exit::usage};
   }
   options.json = format == "json";
+  options.nodes.json = options.json;
+  options.for_node = for_node(arguments);
+  options.install.command = options.command;
+  options.install.in_namespace = options.nodes.in_namespace;
+  options.install.helm_flags = app.remaining(true);
   return {.options = std::move(options), .text = {}, .exit = Exit::ok};
 }
 

@@ -8,6 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "tools/culvertctl/install.h"
+#include "tools/culvertctl/nodes.h"
+
 namespace culvert::ctl {
 
 // What culvertctl exits with; --help documents it.
@@ -29,7 +32,13 @@ struct Options {
   bool before_installation = false;  // of check, and with it:
   std::string cni_conf_dir = "/etc/cni/net.d";
   std::string pin_dir = "/sys/fs/bpf/culvert";
+  NodesOptions nodes = {};                 // with a node: there, and not here
+  std::vector<std::string> for_node = {};  // the arguments for there
+  InstallOptions install = {};             // of install, upgrade and uninstall
 };
+
+// Whether it is install, upgrade or uninstall, which concern a cluster and no node.
+bool is_installing(const Options& options);
 
 // Invocation is either options to run with, or the text and exit code of a help, a version or a
 // mistake.
