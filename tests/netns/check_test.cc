@@ -7,6 +7,7 @@
 //   only warns).
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
+#include <fstream>
 
 #include "bpf/include/culvert_abi.h"
 #include "tests/netns/two_nodes.h"
@@ -17,6 +18,8 @@ namespace {
 
 using nlohmann::json;
 using Names = std::vector<std::string>;
+
+constexpr const char* kIoUringSwitch = "/proc/sys/kernel/io_uring_disabled";
 
 struct Checked {
   int exit_code = -1;
@@ -210,6 +213,13 @@ TEST_CASE("before the installation each thing that is missing turns its own line
             "kernel: bpffs", "no bpf file system", "CONFIG_BPF_SYSCALL");
   check_red(check_before(lab, "setpriv --bounding-set -bpf,-sys_admin ", net_d), "node: rights",
             "CAP_SYS_ADMIN, CAP_BPF", "root");
+  // The switch is the whole machine's, so it is set for no longer than the check needs.
+  const std::string io_uring = read_file(kIoUringSwitch);
+  std::ofstream(kIoUringSwitch) << "2";
+  const auto without_io_uring = check_before(lab, "unset CULVERT_IO; ", net_d);
+  std::ofstream(kIoUringSwitch) << io_uring;
+  CHECK(without_io_uring.exit_code == 0);
+  CHECK(without_io_uring.names("warning") == Names{"kernel: io_uring"});
   check_red(check_before(lab, "", {"--cni-conf-dir", lab.mesh.grounds().folder("empty.d")}),
             "node: CNI configuration", "no CNI configuration", "network first");
   lab.write_conf(
