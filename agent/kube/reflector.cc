@@ -146,7 +146,7 @@ io::Duration Reflector::after(const Result<>& ended) {
                                     .context = "the API server ended a watch as it began"}
                             : ended.error();
   const int status = http_status(error);
-  if (status == kNotFound) {
+  if (status == kNotFound && !options_.built_in) {
     return after_not_found(error);
   }
   show_failure(error);

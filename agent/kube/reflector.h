@@ -56,6 +56,9 @@ struct ReflectorOptions {
   std::string in_namespace = {};  // empty: all
   // fieldSelector, labelSelector: {{"fieldSelector", "spec.nodeName=node-1"}}.
   Query selectors = {};
+  // Every API server knows the resource. One that says 404 is none, or not ready: that is a failure
+  // like any other, and what was known stays.
+  bool built_in = false;
 };
 
 enum class Presence : std::uint8_t {
