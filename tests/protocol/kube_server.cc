@@ -68,6 +68,17 @@ io::Task<> ApiServer::hang(ApiServer& server, const http::H2Stream& stream) {
   }
 }
 
+Answer ApiServer::next_answer(const std::string& path) {
+  const auto at = answers_at.find(path.substr(0, path.find('?')));
+  auto& queue = at != answers_at.end() && !at->second.empty() ? at->second : answers;
+  if (queue.empty()) {
+    return otherwise;
+  }
+  Answer next = std::move(queue.front());
+  queue.pop_front();
+  return next;
+}
+
 io::Task<> ApiServer::answer(ApiServer& server, std::unique_ptr<http::H2Stream> stream) {
   const auto& request = stream->request();
   server.requests.push_back(*http::find_header(request, ":method") + " " +
@@ -80,11 +91,7 @@ io::Task<> ApiServer::answer(ApiServer& server, std::unique_ptr<http::H2Stream> 
   server.headers.push_back(text);
   server.bodies.emplace_back();
   const std::size_t index = server.bodies.size() - 1;
-  Answer answer = server.otherwise;
-  if (!server.answers.empty()) {
-    answer = std::move(server.answers.front());
-    server.answers.pop_front();
-  }
+  Answer answer = server.next_answer(*http::find_header(request, ":path"));
   std::vector<std::uint8_t> buffer(4096);
   while (const std::size_t n = co_await stream->read_some(buffer)) {
     server.bodies[index] += as_text({buffer.data(), n});

@@ -52,12 +52,13 @@ class ApiServer {
   void cut();
   io::Task<> close();
 
-  std::deque<Answer> answers;         // to requests in their order,
-  Answer otherwise = watch({});       // and to all others
-  std::vector<std::string> requests;  // "GET /api/v1/pods?limit=500"
-  std::vector<std::string> headers;   // of each: "authorization: Bearer one\ncontent-type: …"
-  std::vector<std::string> bodies;    // of each
-  std::vector<io::TimePoint> times;   // of each
+  std::map<std::string, std::deque<Answer>> answers_at;  // to requests of one path in their order,
+  std::deque<Answer> answers;                            // to others in theirs,
+  Answer otherwise = watch({});                          // and to all that are left
+  std::vector<std::string> requests;                     // "GET /api/v1/pods?limit=500"
+  std::vector<std::string> headers;  // of each: "authorization: Bearer one\ncontent-type: …"
+  std::vector<std::string> bodies;   // of each
+  std::vector<io::TimePoint> times;  // of each
   bool reachable = true;
   bool mute = false;  // connections are taken, and nothing is said on them
   int dials = 0;
@@ -73,6 +74,7 @@ class ApiServer {
     http::H2Connection http;
     io::Scope scope;
   };
+  Answer next_answer(const std::string& path);
   static io::Task<> accept(ApiServer& server, http::H2Connection& connection);
   static io::Task<> hang(ApiServer& server, const http::H2Stream& stream);
   static io::Task<> answer(ApiServer& server, std::unique_ptr<http::H2Stream> stream);
