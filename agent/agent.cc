@@ -18,9 +18,10 @@
 #include "agent/enrol/zds_server.h"
 #include "agent/mesh/ca_directory.h"
 #include "agent/mesh/ca_server.h"
-#include "agent/mesh/file_source.h"
 #include "agent/mesh/translator.h"
 #include "agent/mesh/xds_server.h"
+#include "agent/mesh_source.h"
+#include "agent/problem_log.h"
 #include "agent/removal.h"
 #include "agent/sockets.h"
 #include "agent/views.h"
@@ -48,7 +49,7 @@ constexpr auto kViewDeadline = std::chrono::seconds(2);
 class Agent {
  public:
   Agent(const Config& config, io::Loop& loop, std::string io_reason, std::string cgroup_mount,
-        std::string cgroup, datapath::Datapath datapath, std::unique_ptr<mesh::Source> source,
+        std::string cgroup, datapath::Datapath datapath, std::unique_ptr<MeshSource> source,
         tls::CertificateAuthority authority)
       : config_(config),
         loop_(loop),
@@ -57,7 +58,8 @@ class Agent {
         kernel_(datapath_),
         cgroup_mount_(std::move(cgroup_mount)),
         daemons_(datapath_, cgroup_mount_, std::move(cgroup)),
-        source_(std::move(source)),
+        mesh_source_(std::move(source)),
+        source_(mesh_source_->source()),
         zds_(loop, config.zds_socket,
              {.snapshot = [this] { return enrolment_.announced(); },
               .admit = [this](pid_t pid) { return daemons_.admit(pid); },
@@ -106,7 +108,8 @@ class Agent {
   enrol::KernelOfNode kernel_;
   std::string cgroup_mount_;
   enrol::Daemons daemons_;
-  std::unique_ptr<mesh::Source> source_;
+  std::unique_ptr<MeshSource> mesh_source_;
+  mesh::Source& source_;
   enrol::ZdsServer zds_;
   enrol::NoNotices notices_;
   enrol::Enrolment enrolment_;
@@ -119,11 +122,13 @@ class Agent {
   io::TimePoint started_;
 
   std::shared_ptr<const mesh::DesiredMesh> mesh_ = std::make_shared<mesh::DesiredMesh>();
-  std::vector<mesh::Problem> translation_problems_;
+  ProblemLog source_problems_;
+  ProblemLog translation_problems_;
   std::vector<std::string> adoption_problems_;
   std::string probe_cgroup_;
   std::string probe_problem_;
   bool announced_ = false;
+  bool told_incomplete_ = false;
   bool complete_ = false;  // once complete, always: a file that breaks later keeps its last content
   std::optional<Error> failure_;
   bool stale_ = false;  // a translation was asked for
@@ -148,8 +153,9 @@ Result<> run_agent(const Config& config) {
       obs::setup({.format = format, .level = config.log_level, .fd = 2, .sink = nullptr}));
   TRY(const auto cgroup_mount, datapath::find_cgroup2_root());
   TRY(const auto cgroup, cgroup_of(config));
-  TRY(auto folder, mesh::FileSource::open(config.source_dir));
-  auto source = std::make_unique<mesh::FileSource>(std::move(folder));
+  std::string io_reason;
+  TRY(const auto loop, io::make_loop(io::Backend::automatic, &io_reason));
+  TRY(auto source, open_mesh_source(config, *loop));
   TRY(auto authority,
       mesh::open_authority(config.ca_dir, config.trust_domain, std::chrono::system_clock::now()));
   const auto probes = probe_cgroup(config, cgroup_mount);
@@ -157,8 +163,6 @@ Result<> run_agent(const Config& config) {
       datapath::Datapath::open({.pin_dir = config.pin_dir,
                                 .cgroup_root = cgroup,
                                 .probe_cgroup = probes ? std::optional(*probes) : std::nullopt}));
-  std::string io_reason;
-  TRY(const auto loop, io::make_loop(io::Backend::automatic, &io_reason));
   Agent agent(config, *loop, std::move(io_reason), cgroup_mount, cgroup, std::move(datapath),
               std::move(source), std::move(authority));
   TRY_VOID(agent.start());
@@ -190,6 +194,7 @@ Result<> Agent::run(const Fd& signals) {
   tasks_.spawn(part("xDS", sockets_->xds.serve(loop_, xds_)));
   tasks_.spawn(part("CA", sockets_->ca.serve(loop_, ca_)));
   tasks_.spawn(part("enrol socket", sockets_->enrol.serve(loop_, enrol_socket_)));
+  tasks_.spawn(part("source", mesh_source_->run()));
   tasks_.spawn(part("source", follow_source()));
   tasks_.spawn(part("translation", translate_when_asked()));
   tasks_.spawn(part("comparison", compare_now_and_then()));
@@ -220,27 +225,26 @@ io::Task<> Agent::part(std::string what, io::Task<> task) {
 
 void Agent::translate() {
   stale_ = false;
-  auto translation = mesh::translate(source_->objects(),
+  auto translation = mesh::translate(source_.objects(),
                                      {.node = config_.node,
                                       .cluster_id = config_.cluster_id,
                                       .trust_domain = config_.trust_domain},
                                      enrolment_.captured_uids());
-  for (const auto& problem : translation.problems) {
-    if (std::ranges::find(translation_problems_, problem) == translation_problems_.end()) {
-      obs::log(obs::Level::warn, "mesh", problem.sentence);
-    }
-  }
-  translation_problems_ = std::move(translation.problems);
+  source_problems_.update(source_.problems());
+  translation_problems_.update(std::move(translation.problems));
   for (const auto& [pod, sentence] : translation.refused) {
     notices_.failed(pod, sentence);
   }
-  complete_ = complete_ || source_->complete();
+  complete_ = complete_ || source_.complete();
   namespaces_.learn(translation.mesh.ambient_namespaces, complete_);
   enrolment_.set_plain(translation.mesh.plain_pods, namespaces_.rule());
   enrolment_.set_wanted(translation.mesh.pods, complete_);
   if (!complete_) {
-    obs::log(obs::Level::warn, kScope,
-             "the mesh is not announced: a part of its source was never read well");
+    if (!std::exchange(told_incomplete_, true)) {
+      obs::log(obs::Level::warn, kScope,
+               "the mesh is not announced until all of its source was read well",
+               {{"source", source_.description()}});
+    }
     return;
   }
   if (mesh_->addresses != translation.mesh.addresses ||
@@ -253,18 +257,11 @@ void Agent::translate() {
 
 io::Task<> Agent::follow_source() {
   for (;;) {
-    co_await source_->wait(loop_);
+    co_await source_.wait(loop_);
     co_await loop_.sleep(kSettleTime);
-    const auto before = source_->problems();
-    if (!source_->refresh()) {
-      continue;
+    if (source_.refresh()) {
+      ask_translation();
     }
-    for (const auto& problem : source_->problems()) {
-      if (std::ranges::find(before, problem) == before.end()) {
-        obs::log(obs::Level::warn, "mesh", problem.sentence);
-      }
-    }
-    ask_translation();
   }
 }
 
@@ -347,8 +344,8 @@ admin::HttpResponse Agent::view(const std::function<Result<std::string>()>& make
 
 std::vector<ErrorView> Agent::errors() const {
   std::vector<ErrorView> all;
-  add(all, "source", source_->problems());
-  add(all, "source", translation_problems_);
+  add(all, "source", source_.problems());
+  add(all, "source", translation_problems_.now());
   add(all, "xds", xds_.problems());
   add(all, "probes", std::vector{probe_problem_});
   add(all, "cni", keeper_.problems());
@@ -370,7 +367,7 @@ Status Agent::status() const {
           .io_backend = std::string(loop_.backend()),
           .io_reason = io_reason_,
           .uptime = std::chrono::duration_cast<std::chrono::seconds>(loop_.now() - started_),
-          .source = source_->description(),
+          .source = source_.description(),
           .probe_cgroup = probe_cgroup_,
           .cni_conf_dir = config_.cni.conf_dir,
           .complete = complete_,

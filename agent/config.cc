@@ -17,7 +17,7 @@ struct TextFlag {
 };
 constexpr TextFlag kTextFlags[] = {
     {"--node", &Config::node, "Name of this node: pods with that spec.nodeName are mine"},
-    {"--source-dir", &Config::source_dir, "Folder of Kubernetes YAML files: the mesh's objects"},
+    {"--source-dir", &Config::source_dir, "Folder of Kubernetes YAML files, for --source file"},
     {"--ca-dir", &Config::ca_dir, "Folder of the mesh's root and its key, shared by the agents"},
     {"--run-dir", &Config::run_dir, "Folder of the unix sockets"},
     {"--zds-socket", &Config::zds_socket, "Socket on which ztunnel hears of its pods"},
@@ -31,7 +31,7 @@ constexpr TextFlag kTextFlags[] = {
 // Seconds. Shorter ones would be renewed all the time; longer ones outlive what nobody can revoke.
 constexpr std::int64_t kCertificateLifetimeMin = 60;
 constexpr std::int64_t kCertificateLifetimeMax = 24 * 3600;
-constexpr const char* kNeededToRun[] = {"--node", "--source-dir", "--ca-dir"};
+constexpr const char* kNeededToRun[] = {"--node", "--ca-dir"};
 
 // The empty text, or what is wrong with `seconds`.
 std::string is_certificate_lifetime(const std::string& seconds) {
@@ -63,6 +63,26 @@ void complete_cni_options(Config& config) {
   config.cni.program = self.parent_path() / cni::kPluginType;
 }
 
+// What the flags lack or contradict, as one sentence; empty if nothing.
+std::string wrong_together(const CLI::App& app, const Config& config) {
+  if (config.remove || config.uninstall) {
+    return "";
+  }
+  for (const char* name : kNeededToRun) {
+    if (app.count(name) == 0) {
+      return std::string(name) + " is needed";
+    }
+  }
+  if (config.from_files() && config.source_dir.empty()) {
+    return "--source-dir is needed, or --source kubernetes";
+  }
+  if (config.from_files() ? !config.kubeconfig.empty() : !config.source_dir.empty()) {
+    return config.from_files() ? "--kubeconfig is for --source kubernetes"
+                               : "--source-dir is for --source file";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
@@ -72,6 +92,9 @@ std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
   for (const auto& flag : kTextFlags) {
     app.add_option(flag.name, config.*flag.value, flag.meaning)->capture_default_str();
   }
+  app.add_option("--source", config.source, "Where the mesh's objects are")
+      ->check(CLI::IsMember({"file", "kubernetes"}))
+      ->capture_default_str();
   app.add_option("--cgroup", config.cgroup,
                  "cgroup2 folder that all pods and daemons of this node are below [found]");
   app.add_option("--probe-cgroup", config.probe_cgroup,
@@ -103,10 +126,8 @@ std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
     const int status = app.exit(error, out, problem);
     return EarlyExit{.status = status == 0 ? 0 : 2, .text = out.str() + problem.str()};
   }
-  for (const char* name : kNeededToRun) {
-    if (!config.remove && !config.uninstall && app.count(name) == 0) {
-      return EarlyExit{.status = 2, .text = std::string(name) + " is needed: see --help\n"};
-    }
+  if (const auto wrong = wrong_together(app, config); !wrong.empty()) {
+    return EarlyExit{.status = 2, .text = wrong + ": see --help\n"};
   }
   complete_cni_options(config);
   return config;

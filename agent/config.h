@@ -14,7 +14,9 @@ namespace culvert::agent {
 
 struct Config {
   std::string node;
-  std::string source_dir;
+  std::string source = "file";  // or "kubernetes"
+  std::string source_dir;       // of the first
+  std::string kubeconfig;       // of the second; empty: the cluster that this runs in
   std::string ca_dir;
   std::string run_dir = "/run/culvert";
   std::string zds_socket = "/var/run/ztunnel/ztunnel.sock";
@@ -31,8 +33,9 @@ struct Config {
   bool remove = false;                          // un-enrol everything, remove the pins and end
   bool stay = false;                            // with remove: end at SIGTERM only
   bool uninstall = false;                       // have all nodes do so, through the API server
-  std::string kubeconfig;                       // empty: the cluster that this runs in
   std::string in_namespace = "culvert-system";  // with uninstall
+
+  bool from_files() const { return source == "file"; }
 };
 
 // EarlyExit is an answer instead of a config: --help, --version or a flag that can't be read.

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "agent/kube/text_file.h"
 
 namespace culvert::kube {
@@ -32,6 +34,16 @@ Result<Config> in_cluster(std::string_view host, std::string_view port, const st
   TRY_VOID(config.roots.read());
   TRY_VOID(config.token.get({}));
   return config;
+}
+
+Result<Config> find_config(const std::string& kubeconfig) {
+  const auto environment = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string_view(value == nullptr ? "" : value);
+  };
+  return kubeconfig.empty() ? in_cluster(environment("KUBERNETES_SERVICE_HOST"),
+                                         environment("KUBERNETES_SERVICE_PORT"))
+                            : read_kubeconfig(kubeconfig);
 }
 
 Result<> parse_server(std::string_view url, Config& config) {

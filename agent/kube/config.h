@@ -52,6 +52,10 @@ Result<Config> in_cluster(std::string_view host, std::string_view port,
 // which.
 Result<Config> read_kubeconfig(const std::string& path, const std::string& context = {});
 
+// find_config reads the file at `kubeconfig`; where that is empty, this process runs in the
+// cluster, and its environment says where the server is.
+Result<Config> find_config(const std::string& kubeconfig);
+
 // parse_server reads "https://10.0.0.1:6443/path" into `config`: server, authority, server_name,
 // base_path. "localhost" is 127.0.0.1. Fails with `config`.
 Result<> parse_server(std::string_view url, Config& config);

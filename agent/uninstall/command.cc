@@ -2,7 +2,6 @@
 #include "agent/uninstall/command.h"
 
 #include <cstdio>
-#include <cstdlib>
 
 #include "agent/kube/config.h"
 #include "agent/uninstall/uninstall.h"
@@ -19,19 +18,6 @@ void print(const std::string& step) {
   std::fflush(stdout);  // the Job's log is read while it runs
 }
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-Result<kube::Config> config_of(const std::string& kubeconfig) {
-  if (!kubeconfig.empty()) {
-    return kube::read_kubeconfig(kubeconfig);
-  }
-  return kube::in_cluster(environment("KUBERNETES_SERVICE_HOST"),
-                          environment("KUBERNETES_SERVICE_PORT"));
-}
-
 io::Task<> with_connection(io::Loop& loop, kube::Client& client, Options options) {
   io::Scope connection(loop);
   connection.spawn(client.run());
@@ -44,7 +30,7 @@ io::Task<> with_connection(io::Loop& loop, kube::Client& client, Options options
 }  // namespace
 
 Result<> run(const std::string& kubeconfig, const std::string& in_namespace) {
-  TRY(const auto config, config_of(kubeconfig));
+  TRY(const auto config, kube::find_config(kubeconfig));
   std::string reason;
   TRY(const auto loop, io::make_loop(io::Backend::automatic, &reason));
   Rng rng(io::kernel_seed());

@@ -31,6 +31,8 @@ class ApiServer {
   const std::string& folder() const { return folder_.path; }
   std::string url() const;
 
+  const Pki& pki() const { return pki_; }
+
   // kubeconfig is the file of a member of system:masters; kubeconfig_for makes one of any other
   // user, who can do nothing until RBAC allows it. All of them use client certificates.
   std::string kubeconfig() const { return folder() + "/admin.kubeconfig"; }

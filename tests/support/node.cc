@@ -28,8 +28,6 @@ void Node::start_agent(const Command& more) {
   Command command = {program("culvert-agent"),
                      "--node",
                      name_,
-                     "--source-dir",
-                     paths_.objects,
                      "--ca-dir",
                      paths_.certificates,
                      "--run-dir",
@@ -50,6 +48,10 @@ void Node::start_agent(const Command& more) {
                      "Kubernetes",
                      "--log-format",
                      "text"};
+  const Command source = kubeconfig_.empty()
+                             ? Command{"--source-dir", paths_.objects}
+                             : Command{"--source", "kubernetes", "--kubeconfig", kubeconfig_};
+  command.insert(command.end(), source.begin(), source.end());
   command.insert(command.end(), more.begin(), more.end());
   agent_ = Process::start({paths_.netns, paths_.cgroup + "/agent"}, command,
                           paths_.folder + "/agent.log");

@@ -33,6 +33,9 @@ class Node {
   const std::string& ip6() const { return ip6_; }
   const NodePaths& paths() const { return paths_; }
 
+  // From now on agents of this node follow the API server of this kubeconfig and not the folder.
+  void follow_cluster(std::string kubeconfig) { kubeconfig_ = std::move(kubeconfig); }
+
   // The daemons, with the flags of the process contract. `more` is appended.
   void start_agent(const Command& more = {});
   void start_ztunnel(const Command& more = {});
@@ -69,6 +72,7 @@ class Node {
   std::string ip4_;
   std::string ip6_;
   NodePaths paths_;
+  std::string kubeconfig_;  // empty: the folder is followed
   Process agent_;
   Process ztunnel_;
 };

@@ -1,0 +1,28 @@
+// MeshSource: where the agent's mesh comes from, by --source, and what goes on there besides.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "agent/config.h"
+#include "agent/mesh/source.h"
+#include "ztunnel/lib/base/result.h"
+#include "ztunnel/lib/io/loop.h"
+
+namespace culvert::agent {
+
+class MeshSource {
+ public:
+  virtual ~MeshSource() = default;
+
+  virtual mesh::Source& source() = 0;
+
+  // run is the work in the background, until it is cancelled; a folder has none and ends at once.
+  virtual io::Task<> run() = 0;
+};
+
+// open_mesh_source opens what `config` names. Fails with `config`: no such folder, or nothing that
+// says where the API server is. One that does not answer is no failure: it is tried again.
+Result<std::unique_ptr<MeshSource>> open_mesh_source(const Config& config, io::Loop& loop);
+
+}  // namespace culvert::agent

@@ -1,0 +1,104 @@
+// The agent before a real API server: what is created there is what ztunnel knows, live, and what
+// is not installed, not allowed or not there is said.
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/kube/cluster.h"
+
+namespace culvert::lab {
+
+namespace {
+
+// What somebody waits for who has changed something: a watch event, a translation, a push. It takes
+// milliseconds; the rest is for a machine that compiles meanwhile.
+constexpr auto kLive = 10s;
+constexpr auto kStart = 30s;
+// A CRD that is installed is looked for every 15 to 30 s.
+constexpr auto kFound = 45s;
+
+constexpr const char* kPolicy = R"(apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: only-shop, namespace: demo}
+spec:
+  action: ACTION
+  rules: [{from: [{source: {principals: [cluster.local/ns/demo/sa/shop]}}]}]
+)";
+
+std::string policy(const std::string& action) {
+  std::string text = kPolicy;
+  return text.replace(text.find("ACTION"), 6, action);
+}
+
+}  // namespace
+
+TEST_CASE("what is created in the cluster is what ztunnel knows, live, with or without CRDs") {
+  Cluster cluster("kube agent");
+  cluster.create_pod("cart", "10.77.1.50");
+  cluster.start_agent();
+  cluster.node.start_ztunnel();
+  REQUIRE(eventually(kStart, [&] { return cluster.complete(); }));
+  CHECK(cluster.source().contains(
+      "; not installed: authorizationpolicies of security.istio.io/v1, peerauthentications of "
+      "security.istio.io/v1, gateways of gateway.networking.k8s.io/v1"));
+  CHECK(eventually(kLive, [&] { return cluster.knows("workloads", "cart"); }));
+  CHECK(cluster.entry("workloads", "cart").value("serviceAccount", "") == "cart");
+  CHECK(cluster.entry("workloads", "cart").value("node", "") == "east");
+
+  // Pods come and go, labels and services too.
+  cluster.create_pod("pay", "10.77.2.51", "west");
+  CHECK(eventually(kLive, [&] { return cluster.knows("workloads", "pay"); }));
+  cluster.api.apply(R"(apiVersion: v1
+kind: Service
+metadata: {name: shop, namespace: demo}
+spec: {clusterIP: 10.96.7.7, ports: [{port: 80, targetPort: 8080}]}
+)");
+  CHECK(eventually(kLive, [&] { return cluster.knows("services", "shop"); }));
+  CHECK(cluster.entry("services", "shop")
+            .value("vips", nlohmann::json::array())
+            .dump()
+            .contains("10.96.7.7"));
+  cluster.delete_pod("pay");
+  CHECK(eventually(kLive, [&] { return !cluster.knows("workloads", "pay"); }));
+
+  // CRDs that are installed later are found, and their objects with them.
+  cluster.api.install_crds();
+  cluster.api.apply(policy("DENY"));
+  CHECK(eventually(kFound, [&] { return cluster.knows("policies", "only-shop"); }));
+  CHECK(cluster.entry("policies", "only-shop").value("action", "") == "Deny");
+  CHECK(eventually(kFound, [&] { return !cluster.source().contains("not installed"); }));
+  cluster.api.apply(policy("ALLOW"));
+  CHECK(eventually(kLive, [&] {
+    return cluster.entry("policies", "only-shop").value("action", "") == "Allow";
+  }));
+
+  // While the API server is away, what is known stays; afterwards what came meanwhile is known too.
+  cluster.api.stop();
+  CHECK(eventually(kStart, [&] { return cluster.has_error("the cluster is not followed"); }));
+  CHECK(cluster.complete());
+  CHECK(cluster.knows("workloads", "cart"));
+  CHECK(cluster.knows("policies", "only-shop"));
+  cluster.api.start();
+  cluster.api.must_kubectl({"delete", "authorizationpolicy", "only-shop", "-n", "demo"});
+  CHECK(eventually(kFound, [&] { return !cluster.knows("policies", "only-shop"); }));
+  CHECK(eventually(kFound, [&] { return !cluster.has_error("the cluster is not followed"); }));
+  INFO(cluster.mesh.logs());
+  CHECK(cluster.knows("workloads", "cart"));
+}
+
+TEST_CASE("a mesh is not announced while the agent lacks one of its rights, which is named") {
+  Cluster cluster("kube rights");
+  cluster.api.install_crds();
+  cluster.create_pod("cart", "10.77.1.50");
+  for (const auto& right : kAgentRights) {
+    CAPTURE(right.resource);
+    cluster.grant(right.resource);
+    cluster.start_agent();
+    const auto missing = fmt::format("; not read yet: {}", right.resource);
+    CHECK(eventually(kStart, [&] { return cluster.source().ends_with(missing); }));
+    INFO(cluster.node.ask_agent("/errors"));
+    CHECK(cluster.has_error(fmt::format(R"(cannot list resource \"{}\")", right.resource)));
+    CHECK_FALSE(cluster.complete());
+  }
+  cluster.grant();
+  CHECK(eventually(kStart, [&] { return cluster.complete(); }));
+}
+
+}  // namespace culvert::lab
