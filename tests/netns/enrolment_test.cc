@@ -25,6 +25,13 @@ bool is_captured(const Node& node, const Pod& pod) {
          });
 }
 
+bool takes_for_captured(const Node& node, const Pod& pod) {
+  const auto dump = nlohmann::json::parse(node.ask_ztunnel("/config_dump"), nullptr, false);
+  return dump.is_object() && std::ranges::any_of(dump["workloads"], [&](const auto& one) {
+           return one.value("name", "") == pod.name() && one.value("protocol", "") == "HBONE";
+         });
+}
+
 std::string without(std::string yaml, std::string_view words) {
   const auto at = yaml.find(words);
   REQUIRE(at != yaml.npos);
@@ -65,6 +72,7 @@ TEST_CASE("running pods join the mesh by their namespace's label alone, and leav
   CHECK(eventually(15s, [&] { return both(true); }));
   write_pods(pair.mesh, true);
   pair.mesh.wait_known();
+  CHECK(eventually(5s, [&] { return takes_for_captured(pair.east, pair.server); }));
   Capture wire = pair.mesh.capture();
   CHECK(answer_of(pair.client.curl(pair.server.url("/canary-live"))).value("peer", "") ==
         pair.client.ip4());
