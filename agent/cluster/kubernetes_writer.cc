@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/cluster/kubernetes_writer.h"
 
-#include <fmt/chrono.h>
-
 #include "agent/kube/decode.h"
 #include "agent/mesh/redirection_annotation.h"
+#include "ztunnel/lib/base/rfc3339.h"
 
 namespace culvert::cluster {
 namespace {
@@ -20,11 +19,6 @@ const kube::Resource kEvent{.api_version = "v1", .kind = "Event", .plural = "eve
 bool is_of_another(const Error& refusal) {
   const int status = kube::http_status(refusal);
   return status == 404 || (status == 422 && refusal.context.contains("metadata.uid"));
-}
-
-std::string rfc3339(std::chrono::system_clock::time_point time) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
 }
 
 }  // namespace
@@ -44,7 +38,7 @@ io::Task<> KubernetesWriter::set_redirection(mesh::LocalPod pod, bool enabled) {
 
 io::Task<> KubernetesWriter::post_warning(mesh::LocalPod pod, std::string sentence) {
   sentence.resize(std::min(sentence.size(), kEventMessageBytesMax));
-  const auto now = rfc3339(clock_());
+  const auto now = to_rfc3339(clock_());
   kube::Request request{.verb = kube::Verb::create, .path = collection_path(kEvent, pod.ns)};
   request.body = {{"metadata", {{"namespace", pod.ns}, {"generateName", "culvert-"}}},
                   {"involvedObject",

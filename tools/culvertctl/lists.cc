@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "tools/culvertctl/nearest.h"
+#include "ztunnel/lib/base/rfc3339.h"
 
 namespace culvert::ctl {
 namespace {

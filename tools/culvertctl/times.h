@@ -3,17 +3,12 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <string>
-#include <string_view>
 
 namespace culvert::ctl {
 
 // In seconds: certificates may say that they end in the year 9999, which nanoseconds do not reach.
 using WallClock = std::chrono::sys_seconds;
-
-// parse_rfc3339 reads "2026-01-02T03:04:05Z", fractions allowed; nullopt for anything else.
-std::optional<WallClock> parse_rfc3339(std::string_view text);
 
 // short_duration gives the two largest units: "23h 59m", "2d 3h", "45s", "0s"; a minus for the
 // past.

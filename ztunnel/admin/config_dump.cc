@@ -1,32 +1,26 @@
 // config_dump: the mesh, certificates and connections as JSON, with exactly the keys that istioctl
 // and Istio's users know (wire facts §6.2). Empty values are left out, as ztunnel does.
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/chrono.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "ztunnel/admin/mesh_json.h"
 #include "ztunnel/admin/views.h"
 #include "ztunnel/lib/base/base64.h"
+#include "ztunnel/lib/base/rfc3339.h"
 
 namespace culvert::admin {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string rfc3339(std::chrono::system_clock::time_point time) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}Z",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
-}
-
 Json certificate_items(const std::vector<CertificateItem>& items) {
   Json all = Json::array();
   for (const CertificateItem& item : items) {
     all.push_back({{"pem", to_base64(as_bytes(item.pem))},
                    {"serialNumber", item.serial_number},
-                   {"validFrom", rfc3339(item.valid_from)},
-                   {"expirationTime", rfc3339(item.expiration_time)}});
+                   {"validFrom", to_rfc3339(item.valid_from)},
+                   {"expirationTime", to_rfc3339(item.expiration_time)}});
   }
   return all;
 }

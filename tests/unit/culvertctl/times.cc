@@ -1,4 +1,4 @@
-// Times as certificates carry them and as people read them.
+// Times as people read them.
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/culvertctl/times.h"
 
@@ -9,21 +9,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("RFC 3339 in UTC is read, anything else is not a time") {
-  const auto time = parse_rfc3339("2023-11-14T22:13:20Z");
-  CHECK(time == WallClock(1'700'000'000s));
-  CHECK(parse_rfc3339("2023-11-14T22:13:20.123456Z") == time);
-  for (const char* bad : {"", "now", "2023-11-14", "2023-11-14T22:13:20+01:00",
-                          "2023-13-40T22:13:20Z", "2023-11-14 22:13:20Z", "-023-11-14T22:13:20Z"}) {
-    CAPTURE(bad);
-    CHECK(!parse_rfc3339(bad));
-  }
-}
-
 TEST_CASE("the year 9999, as certificates say it that have no end, is a time like others") {
-  const auto time = parse_rfc3339("9999-12-31T23:59:59Z");
-  REQUIRE(time.has_value());
-  CHECK(short_duration(*time - WallClock(1'700'000'000s)) == "2913221d 1h");
+  const WallClock end = std::chrono::sys_days(std::chrono::year(10000) / 1 / 1) - 1s;
+  CHECK(short_duration(end - WallClock(1'700'000'000s)) == "2913221d 1h");
 }
 
 TEST_CASE("durations show their two largest units") {

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "ztunnel/lib/base/rfc3339.h"
+
 namespace culvert::ctl {
 namespace {
 
