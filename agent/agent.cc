@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <future>
 
+#include "agent/ca.h"
 #include "agent/cni/keeper.h"
 #include "agent/cni/namespaces.h"
 #include "agent/datapath/cgroup.h"
@@ -16,7 +17,6 @@
 #include "agent/enrol/enrolment.h"
 #include "agent/enrol/node_kernel.h"
 #include "agent/enrol/zds_server.h"
-#include "agent/mesh/ca_directory.h"
 #include "agent/mesh/ca_server.h"
 #include "agent/mesh/translator.h"
 #include "agent/mesh/xds_server.h"
@@ -50,7 +50,7 @@ class Agent {
  public:
   Agent(const Config& config, io::Loop& loop, std::string io_reason, std::string cgroup_mount,
         std::string cgroup, datapath::Datapath datapath, std::unique_ptr<MeshSource> source,
-        tls::CertificateAuthority authority)
+        std::unique_ptr<Ca> signing)
       : config_(config),
         loop_(loop),
         io_reason_(std::move(io_reason)),
@@ -74,10 +74,11 @@ class Agent {
             {config.cni.entry.exempt_namespaces.begin(), config.cni.entry.exempt_namespaces.end()}),
         keeper_(loop, config.cni),
         xds_(loop),
+        signing_(std::move(signing)),
         ca_(
-            loop, std::move(authority),
+            loop, signing_->backend(),
             [this](const SpiffeId& id) { return enrolment_.has_identity(id); },
-            [] { return std::chrono::system_clock::now(); }, config.certificate_lifetime),
+            config.certificate_lifetime),
         started_(loop.now()),
         tasks_(loop) {}
 
@@ -117,6 +118,7 @@ class Agent {
   cni::NamespaceBook namespaces_;
   cni::Keeper keeper_;
   mesh::XdsServer xds_;
+  std::unique_ptr<Ca> signing_;
   mesh::CaServer ca_;
   std::unique_ptr<Sockets> sockets_;
   io::TimePoint started_;
@@ -156,15 +158,14 @@ Result<> run_agent(const Config& config) {
   std::string io_reason;
   TRY(const auto loop, io::make_loop(io::Backend::automatic, &io_reason));
   TRY(auto source, open_mesh_source(config, *loop));
-  TRY(auto authority,
-      mesh::open_authority(config.ca_dir, config.trust_domain, std::chrono::system_clock::now()));
+  TRY(auto signing, open_ca(config, *loop));
   const auto probes = probe_cgroup(config, cgroup_mount);
   TRY(auto datapath,
       datapath::Datapath::open({.pin_dir = config.pin_dir,
                                 .cgroup_root = cgroup,
                                 .probe_cgroup = probes ? std::optional(*probes) : std::nullopt}));
   Agent agent(config, *loop, std::move(io_reason), cgroup_mount, cgroup, std::move(datapath),
-              std::move(source), std::move(authority));
+              std::move(source), std::move(signing));
   TRY_VOID(agent.start());
   return agent.run(signals);
 }
@@ -193,6 +194,7 @@ Result<> Agent::run(const Fd& signals) {
   tasks_.spawn(part("ZDS", sockets_->zds.serve(loop_, zds_)));
   tasks_.spawn(part("xDS", sockets_->xds.serve(loop_, xds_)));
   tasks_.spawn(part("CA", sockets_->ca.serve(loop_, ca_)));
+  tasks_.spawn(part("CA", signing_->run()));
   tasks_.spawn(part("enrol socket", sockets_->enrol.serve(loop_, enrol_socket_)));
   tasks_.spawn(part("source", mesh_source_->run()));
   tasks_.spawn(part("source", follow_source()));

@@ -18,7 +18,7 @@ struct TextFlag {
 constexpr TextFlag kTextFlags[] = {
     {"--node", &Config::node, "Name of this node: pods with that spec.nodeName are mine"},
     {"--source-dir", &Config::source_dir, "Folder of Kubernetes YAML files, for --source file"},
-    {"--ca-dir", &Config::ca_dir, "Folder of the mesh's root and its key, shared by the agents"},
+    {"--ca-dir", &Config::ca_dir, "Folder of the mesh's root and its key, for --ca local"},
     {"--run-dir", &Config::run_dir, "Folder of the unix sockets"},
     {"--zds-socket", &Config::zds_socket, "Socket on which ztunnel hears of its pods"},
     {"--pin-dir", &Config::pin_dir, "Folder of the eBPF pins, on a bpffs that the host sees"},
@@ -31,7 +31,6 @@ constexpr TextFlag kTextFlags[] = {
 // Seconds. Shorter ones would be renewed all the time; longer ones outlive what nobody can revoke.
 constexpr std::int64_t kCertificateLifetimeMin = 60;
 constexpr std::int64_t kCertificateLifetimeMax = 24 * 3600;
-constexpr const char* kNeededToRun[] = {"--node", "--ca-dir"};
 
 // The empty text, or what is wrong with `seconds`.
 std::string is_certificate_lifetime(const std::string& seconds) {
@@ -68,17 +67,21 @@ std::string wrong_together(const CLI::App& app, const Config& config) {
   if (config.remove || config.uninstall) {
     return "";
   }
-  for (const char* name : kNeededToRun) {
-    if (app.count(name) == 0) {
-      return std::string(name) + " is needed";
-    }
+  if (app.count("--node") == 0) {
+    return "--node is needed";
   }
   if (config.from_files() && config.source_dir.empty()) {
     return "--source-dir is needed, or --source kubernetes";
   }
-  if (config.from_files() ? !config.kubeconfig.empty() : !config.source_dir.empty()) {
-    return config.from_files() ? "--kubeconfig is for --source kubernetes"
-                               : "--source-dir is for --source file";
+  if (!config.from_files() && !config.source_dir.empty()) {
+    return "--source-dir is for --source file";
+  }
+  if (config.signs_here() != !config.ca_dir.empty()) {
+    return config.signs_here() ? "--ca-dir is needed, or --ca kubernetes"
+                               : "--ca-dir is for --ca local";
+  }
+  if (config.from_files() && config.signs_here() && !config.kubeconfig.empty()) {
+    return "--kubeconfig is for --source kubernetes and --ca kubernetes";
   }
   return "";
 }
@@ -94,6 +97,9 @@ std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
   }
   app.add_option("--source", config.source, "Where the mesh's objects are")
       ->check(CLI::IsMember({"file", "kubernetes"}))
+      ->capture_default_str();
+  app.add_option("--ca", config.ca, "Who signs the pods' certificates")
+      ->check(CLI::IsMember({"local", "kubernetes"}))
       ->capture_default_str();
   app.add_option("--cgroup", config.cgroup,
                  "cgroup2 folder that all pods and daemons of this node are below [found]");
@@ -116,7 +122,8 @@ std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
                "Have all nodes release their pods, delete what the daemons made, and end");
   app.add_option("--kubeconfig", config.kubeconfig,
                  "Kubeconfig of the API server [this cluster's]");
-  app.add_option("--namespace", config.in_namespace, "With --uninstall: where Culvert is installed")
+  app.add_option("--namespace", config.in_namespace,
+                 "Where Culvert is installed: for --ca kubernetes and --uninstall")
       ->capture_default_str();
   try {
     app.parse(argc, argv);

@@ -16,8 +16,9 @@ struct Config {
   std::string node;
   std::string source = "file";  // or "kubernetes"
   std::string source_dir;       // of the first
-  std::string kubeconfig;       // of the second; empty: the cluster that this runs in
-  std::string ca_dir;
+  std::string kubeconfig;       // of what is in a cluster; empty: the one that this runs in
+  std::string ca = "local";     // or "kubernetes"
+  std::string ca_dir;           // of the first
   std::string run_dir = "/run/culvert";
   std::string zds_socket = "/var/run/ztunnel/ztunnel.sock";
   std::string pin_dir = "/sys/fs/bpf/culvert";
@@ -33,9 +34,10 @@ struct Config {
   bool remove = false;                          // un-enrol everything, remove the pins and end
   bool stay = false;                            // with remove: end at SIGTERM only
   bool uninstall = false;                       // have all nodes do so, through the API server
-  std::string in_namespace = "culvert-system";  // with uninstall
+  std::string in_namespace = "culvert-system";  // of --ca kubernetes and --uninstall
 
   bool from_files() const { return source == "file"; }
+  bool signs_here() const { return ca == "local"; }
 };
 
 // EarlyExit is an answer instead of a config: --help, --version or a flag that can't be read.

@@ -29,12 +29,18 @@ Result<> check_impersonated(const istio::v1::auth::IstioCertificateRequest& requ
 
 }  // namespace
 
-CaServer::CaServer(io::Loop& loop, tls::CertificateAuthority authority, Allowed allowed,
-                   Clock clock, std::chrono::seconds lifetime_max)
+// What a request asks for, and may have.
+struct CaServer::Order {
+  std::string csr;
+  SpiffeId id;
+  std::chrono::seconds lifetime;
+};
+
+CaServer::CaServer(io::Loop& loop, CaBackend& backend, Allowed allowed,
+                   std::chrono::seconds lifetime_max)
     : loop_(loop),
-      authority_(std::move(authority)),
+      backend_(backend),
       allowed_(std::move(allowed)),
-      clock_(std::move(clock)),
       lifetime_max_(lifetime_max),
       grpc_(kRequestBytesMax) {
   grpc_.add(kCreateCertificate, [this](http::GrpcCall& call) { return create_certificate(call); });
@@ -62,10 +68,25 @@ io::Task<std::string> CaServer::signed_answer(http::GrpcCall& call) {
   if (!message) {
     co_await fail(Errc::protocol, "CA: the call has no request");
   }
-  co_return co_await answer(message.value_or(""));
+  const Order order = co_await read(message.value_or(""));
+  auto signed_chain = co_await io::as_result(backend_.sign(order.csr, order.id, order.lifetime));
+  if (!signed_chain) {
+    Error error = prefixed("CA", std::move(signed_chain).error());
+    if (error.code == Errc::closed) {  // a connection of the backend's, and not the client's
+      error.code = Errc::unavailable;
+    }
+    co_await fail(std::move(error));
+  }
+  istio::v1::auth::IstioCertificateResponse response;
+  for (auto& certificate : signed_chain->chain) {
+    response.add_cert_chain(std::move(certificate));
+  }
+  response.add_cert_chain(std::move(signed_chain->roots));
+  obs::log(obs::Level::info, kScope, "certificate issued", {{"identity", to_string(order.id)}});
+  co_return response.SerializeAsString();
 }
 
-Result<std::string> CaServer::answer(const std::string& message) const {
+Result<CaServer::Order> CaServer::read(const std::string& message) const {
   istio::v1::auth::IstioCertificateRequest request;
   if (!request.ParseFromString(message)) {
     return fail(Errc::protocol, "CA: the request is no IstioCertificateRequest");
@@ -80,12 +101,7 @@ Result<std::string> CaServer::answer(const std::string& message) const {
                                           "certificates are given for its own pods only",
                                           to_string(*id)));
   }
-  TRY(auto leaf, authority_.sign(request.csr(), *id, clock_(), lifetime_of(request)));
-  istio::v1::auth::IstioCertificateResponse response;
-  response.add_cert_chain(std::move(leaf));
-  response.add_cert_chain(authority_.root_pem());
-  obs::log(obs::Level::info, kScope, "certificate issued", {{"identity", to_string(*id)}});
-  return response.SerializeAsString();
+  return Order{.csr = request.csr(), .id = *id, .lifetime = lifetime_of(request)};
 }
 
 namespace {

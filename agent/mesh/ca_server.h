@@ -1,4 +1,4 @@
-// CaServer: Istio's certificate service for the ztunnels of this node, signed by the shared root.
+// CaServer: Istio's certificate service for the ztunnels of this node.
 // Source of truth: wire-facts §4.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 
+#include "agent/mesh/ca_backend.h"
 #include "agent/root_socket.h"
 #include "ztunnel/lib/base/identity.h"
 #include "ztunnel/lib/http/grpc.h"
@@ -20,12 +21,12 @@ namespace culvert::mesh {
 
 class CaServer final : public agent::Attendant {
  public:
-  using Clock = std::function<std::chrono::system_clock::time_point()>;
   // Whether a pod of this node has the identity.
   using Allowed = std::function<bool(const SpiffeId&)>;
 
-  // A leaf lives for what its request asks, and for `lifetime_max` at most.
-  CaServer(io::Loop& loop, tls::CertificateAuthority authority, Allowed allowed, Clock clock,
+  // A leaf lives for what its request asks, and for `lifetime_max` at most. `backend` must outlive
+  // all tasks of it.
+  CaServer(io::Loop& loop, CaBackend& backend, Allowed allowed,
            std::chrono::seconds lifetime_max = tls::kLeafLifetime);
 
   io::Task<> attend(Fd connection, net::PeerCredentials peer) override;
@@ -36,13 +37,13 @@ class CaServer final : public agent::Attendant {
  private:
   io::Task<> create_certificate(http::GrpcCall& call);
   io::Task<std::string> signed_answer(http::GrpcCall& call);
-  Result<std::string> answer(const std::string& message) const;
+  struct Order;
+  Result<Order> read(const std::string& message) const;
   std::chrono::seconds lifetime_of(const istio::v1::auth::IstioCertificateRequest& request) const;
 
   io::Loop& loop_;
-  tls::CertificateAuthority authority_;
+  CaBackend& backend_;
   Allowed allowed_;
-  Clock clock_;
   std::chrono::seconds lifetime_max_;
   http::GrpcServer grpc_;
   std::uint64_t refusals_ = 0;

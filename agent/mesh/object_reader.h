@@ -1,5 +1,5 @@
 // The few ways in which this room looks into the tree of an object; none of them throws, whatever
-// the tree looks like. Private to the *_objects.cc files. The tree is JSON, as the API server sends
+// the tree looks like. Private to this room. The tree is JSON, as the API server sends
 // it, or YAML in the same form, where each scalar is a text as written.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once

@@ -2,6 +2,7 @@
 // node's ztunnel gets its own meanwhile.
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/mesh/ca_server.h"
+#include "agent/mesh/local_ca.h"
 #include "tests/protocol/control_socket.h"
 #include "tests/protocol/framed.h"
 #include "tests/support/csr_samples.h"
@@ -28,8 +29,8 @@ std::chrono::system_clock::time_point now() {
 struct Bench {
   LogLines log;
   std::unique_ptr<io::Loop> loop = io::make_epoll_loop();
-  mesh::CaServer server{*loop, std::move(*tls::CertificateAuthority::create("test", now())),
-                        [](const SpiffeId& id) { return id == kCart; }, now};
+  mesh::LocalCa ca{std::move(*tls::CertificateAuthority::create("test", now())), now};
+  mesh::CaServer server{*loop, ca, [](const SpiffeId& id) { return id == kCart; }};
   AgentSocket socket{*loop, server, net::UnixType::stream};
   Rng rng{1};
   std::string key = *tls::generate_key();

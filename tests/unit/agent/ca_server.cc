@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "agent/mesh/local_ca.h"
 #include "tests/unit/agent/served.h"
 #include "ztunnel/lib/control/ca_client.h"
 #include "ztunnel/lib/tls/key.h"
@@ -18,11 +19,10 @@ const SpiffeId kTill{"cluster.local", "shop", "till"};
 struct Bench {
   std::chrono::seconds lifetime_max;
   std::unique_ptr<io::Loop> loop = io::make_epoll_loop();
-  CaServer server{*loop,
-                  std::move(*tls::CertificateAuthority::create("cluster.local",
-                                                               std::chrono::system_clock::now())),
-                  [](const SpiffeId& id) { return id == kCart; },
-                  [] { return std::chrono::system_clock::now(); }, lifetime_max};
+  LocalCa ca{std::move(*tls::CertificateAuthority::create("cluster.local",
+                                                          std::chrono::system_clock::now())),
+             [] { return std::chrono::system_clock::now(); }};
+  CaServer server{*loop, ca, [](const SpiffeId& id) { return id == kCart; }, lifetime_max};
   Served served{*loop, server};
   Rng rng{1};
   io::Scope scope{*loop, io::Scope::OnFailure::ignore};
