@@ -64,7 +64,7 @@ class Agent {
              {.snapshot = [this] { return enrolment_.announced(); },
               .admit = [this](pid_t pid) { return daemons_.admit(pid); },
               .left = [this] { log_failure("exempt cgroups", daemons_.prune()); }}),
-        enrolment_(loop, kernel_, zds_, notices_,
+        enrolment_(loop, kernel_, zds_, mesh_source_->notices(),
                    {.node = config.node,
                     .records_path = config.run_dir + "/" + enrol::kRecordsName,
                     .changed = [this] { ask_translation(); }}),
@@ -112,7 +112,6 @@ class Agent {
   std::unique_ptr<MeshSource> mesh_source_;
   mesh::Source& source_;
   enrol::ZdsServer zds_;
-  enrol::NoNotices notices_;
   enrol::Enrolment enrolment_;
   enrol::EnrolSocket enrol_socket_;
   cni::NamespaceBook namespaces_;
@@ -235,8 +234,9 @@ void Agent::translate() {
   source_problems_.update(source_.problems());
   translation_problems_.update(std::move(translation.problems));
   for (const auto& [pod, sentence] : translation.refused) {
-    notices_.failed(pod, sentence);
+    mesh_source_->notices().failed(pod, sentence);
   }
+  mesh_source_->show_captured(enrolment_.captured_uids());
   complete_ = complete_ || source_.complete();
   namespaces_.learn(translation.mesh.ambient_namespaces, complete_);
   enrolment_.set_plain(translation.mesh.plain_pods, namespaces_.rule());

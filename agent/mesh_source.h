@@ -1,10 +1,13 @@
-// MeshSource: where the agent's mesh comes from, by --source, and what goes on there besides.
+// MeshSource: where the agent's mesh comes from, by --source, and who is told there of its pods.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>
+#include <set>
+#include <string>
 
 #include "agent/config.h"
+#include "agent/enrol/notices.h"
 #include "agent/mesh/source.h"
 #include "ztunnel/lib/base/result.h"
 #include "ztunnel/lib/io/loop.h"
@@ -16,6 +19,10 @@ class MeshSource {
   virtual ~MeshSource() = default;
 
   virtual mesh::Source& source() = 0;
+  virtual enrol::PodNotices& notices() = 0;
+
+  // show_captured tells which pods of this node speak HBONE, by uid; after each translation.
+  virtual void show_captured(const std::set<std::string>& uids) = 0;
 
   // run is the work in the background, until it is cancelled; a folder has none and ends at once.
   virtual io::Task<> run() = 0;

@@ -88,6 +88,9 @@ TEST_CASE("a mesh is not announced while the agent lacks one of its rights, whic
   cluster.api.install_crds();
   cluster.create_pod("cart", "10.77.1.50");
   for (const auto& right : kAgentRights) {
+    if (std::string_view(right.verbs) != "list, watch") {
+      continue;
+    }
     CAPTURE(right.resource);
     cluster.grant(right.resource);
     cluster.start_agent();
@@ -99,6 +102,70 @@ TEST_CASE("a mesh is not announced while the agent lacks one of its rights, whic
   }
   cluster.grant();
   CHECK(eventually(kStart, [&] { return cluster.complete(); }));
+}
+
+TEST_CASE("a pod that is captured says so in its annotation, until it leaves the mesh") {
+  Cluster cluster("kube annotation");
+  Pod& shop = cluster.mesh.pod("shop", "east");
+  cluster.label_namespace("ambient");
+  cluster.create_pod("shop", shop.ip4());
+  shop.with_uid(cluster.of_pod("shop", "{.metadata.uid}"));
+  cluster.grant("pods/status");
+  cluster.start_agent();
+  cluster.node.start_ztunnel();
+  REQUIRE(eventually(kStart, [&] { return cluster.complete(); }));
+  cluster.node.enrol(shop);
+  const auto annotation = [&] {
+    return cluster.of_pod("shop", "{.metadata.annotations.ambient\\.istio\\.io/redirection}");
+  };
+  // Without the right it is tried again, and said.
+  CHECK(eventually(kLive, [&] {
+    return cluster.node.agent_log().contains("annotation could not be written") &&
+           cluster.node.agent_log().contains("cannot patch resource");
+  }));
+  CHECK(annotation().empty());
+  cluster.grant();
+  CHECK(eventually(kStart, [&] { return annotation() == "enabled"; }));
+  CHECK(eventually(
+      kLive, [&] { return cluster.entry("workloads", "shop").value("protocol", "") == "HBONE"; }));
+
+  // Who takes it away does not take the pod out of the mesh.
+  cluster.api.must_kubectl(
+      {"annotate", "pod", "shop", "-n", "demo", "ambient.istio.io/redirection-"});
+  CHECK(eventually(kLive, [&] { return annotation() == "enabled"; }));
+
+  cluster.label_namespace("none");
+  CHECK(eventually(kStart, [&] { return annotation().empty(); }));
+  CHECK(eventually(kStart, [&] {
+    return !cluster.node.ask_agent("/pods").contains("shop") &&
+           cluster.entry("workloads", "shop").value("protocol", "") == "TCP";
+  }));
+  INFO(cluster.mesh.logs());
+  cluster.label_namespace("ambient");
+  CHECK(eventually(kStart, [&] { return annotation() == "enabled"; }));
+}
+
+TEST_CASE("a pod that can't be in the mesh says why in an Event") {
+  Cluster cluster("kube events");
+  cluster.label_namespace("ambient");
+  cluster.create_pod("metal", cluster.node.ip4(), "east", {}, true);
+  cluster.grant("events");
+  cluster.start_agent();
+  CHECK(eventually(kStart, [&] {
+    return cluster.node.agent_log().contains("an Event could not be written") &&
+           cluster.node.agent_log().contains("cannot create resource");
+  }));
+  cluster.grant();
+  cluster.start_agent();  // which says it at once; the old one would, at its next failure
+  const auto events = [&] {
+    return cluster.api.must_kubectl({"get", "events", "-n", "demo", "-o",
+                                     "jsonpath={.items[*].involvedObject.name}: "
+                                     "{.items[*].type}, {.items[*].message}"});
+  };
+  CHECK(eventually(kStart, [&] { return !events().starts_with(":"); }));
+  CHECK(events() ==
+        "metal: Warning, Pod demo/metal: it is on the node's own network and stays outside of the "
+        "mesh; label it istio.io/dataplane-mode=none");
 }
 
 }  // namespace culvert::lab

@@ -32,6 +32,8 @@ inline constexpr Right kAgentRights[] = {
     {"security.istio.io", "authorizationpolicies", "list, watch"},
     {"security.istio.io", "peerauthentications", "list, watch"},
     {"gateway.networking.k8s.io", "gateways", "list, watch"},
+    {"", "pods/status", "patch"},
+    {"", "events", "create"},
 };
 
 class Cluster {
@@ -65,13 +67,14 @@ roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: culvert
 subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: culvert-agent}}]
 )",
                           rules));
-    const auto may = [&](std::string_view resource) {
-      return api
-          .kubectl({"auth", "can-i", "list", std::string(resource), "-A", "--as", "culvert-agent"})
-          .ok();
-    };
-    expect(eventually(30s, [&] { return but.empty() ? may("pods") : !may(but); }),
-           "the API server does not take the agent's role without {}", but);
+    for (const auto& right : kAgentRights) {
+      const std::string verbs = right.verbs;
+      const Command question{"auth",         "can-i", verbs.substr(0, verbs.find(',')),
+                             right.resource, "-A",    "--as",
+                             "culvert-agent"};
+      expect(eventually(30s, [&] { return api.kubectl(question).ok() != (right.resource == but); }),
+             "the API server does not take the agent's role without {}", but);
+    }
   }
 
   // start_agent ends an earlier one.
@@ -111,6 +114,12 @@ spec:
                                   R"({{"ip":"{0}"}}],"conditions":[)"
                                   R"({{"type":"Ready","status":"True"}}]}}}})",
                                   ip)});
+  }
+
+  // of_pod gives a field of a pod's object by its JSON path, "{.metadata.uid}".
+  std::string of_pod(std::string_view name, std::string_view path) const {
+    return api.must_kubectl({"get", "pod", std::string(name), "-n", std::string(kNamespace), "-o",
+                             fmt::format("jsonpath={}", path)});
   }
 
   void delete_pod(std::string_view name) const {

@@ -36,6 +36,11 @@ Pod& Pod::with_account(std::string name) {
   return *this;
 }
 
+Pod& Pod::with_uid(std::string uid) {
+  spec_.uid = std::move(uid);
+  return *this;
+}
+
 namespace {
 
 // A server is there when a connection to its port, made inside the pod, is accepted.

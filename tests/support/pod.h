@@ -40,6 +40,7 @@ class Pod {
   // the scenario's own.
   Pod& speaking_hbone_itself();
   Pod& with_account(std::string name);
+  Pod& with_uid(std::string uid);  // that an API server gave
   Pod& serving_http();  // whoami.py, says who asked and echoes
   Pod& serving_echo();  // culvert-load echo
 

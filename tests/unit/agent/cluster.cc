@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "agent/cluster/redirection.h"
-#include "agent/cluster/warnings.h"
+#include "agent/cluster/cluster_notices.h"
+#include "agent/mesh/redirection_annotation.h"
 #include "tests/support/sim.h"
 
 namespace culvert::cluster {
@@ -50,18 +50,14 @@ class FakeWriter final : public ClusterWriter {
 };
 
 struct Bench {
-  explicit Bench(io::Loop& sim) : loop(sim), scope(sim) {
-    scope.spawn(redirection.run());
-    scope.spawn(warnings.run());
-  }
+  explicit Bench(io::Loop& sim) : loop(sim), scope(sim) { scope.spawn(notices.run()); }
   io::Task<> end() {
     scope.cancel();
     (void)co_await as_result(scope.join());
   }
   io::Loop& loop;
   FakeWriter writer{loop};
-  Redirection redirection{loop, writer};
-  Warnings warnings{loop, writer};
+  ClusterNotices notices{loop, writer};
   io::Scope scope;
 };
 
@@ -76,14 +72,14 @@ void plays(const sim::Scenario& scenario) {
 
 io::Task<> marks_what_differs(io::SimLoop& loop) {
   Bench bench(loop);
-  bench.redirection.set({{.pod = pod("a"), .marked = false, .captured = true},
-                         {.pod = pod("b"), .marked = true, .captured = false},
-                         {.pod = pod("c"), .marked = true, .captured = true},
-                         {.pod = pod("d"), .marked = false, .captured = false}});
+  bench.notices.set({{.pod = pod("a"), .marked = false, .captured = true},
+                     {.pod = pod("b"), .marked = true, .captured = false},
+                     {.pod = pod("c"), .marked = true, .captured = true},
+                     {.pod = pod("d"), .marked = false, .captured = false}});
   auto slept = co_await as_result(loop.sleep(1s));
   // The source has not seen the writes yet.
-  bench.redirection.set({{.pod = pod("a"), .marked = false, .captured = true},
-                         {.pod = pod("b"), .marked = true, .captured = false}});
+  bench.notices.set({{.pod = pod("a"), .marked = false, .captured = true},
+                     {.pod = pod("b"), .marked = true, .captured = false}});
   slept = co_await as_result(loop.sleep(1s));
   const auto written = bench.writer.written;
   co_await bench.end();
@@ -95,12 +91,12 @@ io::Task<> marks_again_what_somebody_changed(io::SimLoop& loop) {
   Bench bench(loop);
   auto slept = co_await as_result(loop.sleep(0s));
   for (const bool shown : {false, true, false}) {
-    bench.redirection.set({{.pod = pod("a"), .marked = shown, .captured = true}});
+    bench.notices.set({{.pod = pod("a"), .marked = shown, .captured = true}});
     slept = co_await as_result(loop.sleep(2s));
   }
   // Our second write is never shown: it was lost, and is trusted no longer than that.
   slept = co_await as_result(loop.sleep(kWriteTrusted));
-  bench.redirection.set({{.pod = pod("a"), .marked = false, .captured = true}});
+  bench.notices.set({{.pod = pod("a"), .marked = false, .captured = true}});
   slept = co_await as_result(loop.sleep(2s));
   const auto written = bench.writer.written;
   co_await bench.end();
@@ -111,7 +107,7 @@ io::Task<> marks_again_what_somebody_changed(io::SimLoop& loop) {
 io::Task<> tries_again(io::SimLoop& loop) {
   Bench bench(loop);
   bench.writer.failing = 2;
-  bench.redirection.set({{.pod = pod("a"), .marked = false, .captured = true}});
+  bench.notices.set({{.pod = pod("a"), .marked = false, .captured = true}});
   const auto slept = co_await as_result(loop.sleep(30s));
   const auto written = bench.writer.written;
   co_await bench.end();
@@ -122,8 +118,8 @@ io::Task<> tries_again(io::SimLoop& loop) {
 io::Task<> withdraws(io::SimLoop& loop) {
   Bench bench(loop);
   const auto begun = loop.now();
-  bench.redirection.set({{.pod = pod("a"), .marked = true, .captured = true}});
-  auto withdrawn = co_await as_result(bench.redirection.withdraw(pod("a")));
+  bench.notices.set({{.pod = pod("a"), .marked = true, .captured = true}});
+  auto withdrawn = co_await as_result(bench.notices.withdraw(pod("a")));
   const auto took = loop.now() - begun;
   const auto written = bench.writer.written;
   co_await bench.end();
@@ -136,10 +132,10 @@ io::Task<> withdraws_without_an_answer(io::SimLoop& loop) {
   Bench bench(loop);
   bench.writer.failing = 1000;
   const auto begun = loop.now();
-  bench.redirection.set({{.pod = pod("a"), .marked = true, .captured = true}});
-  auto withdrawn = co_await as_result(bench.redirection.withdraw(pod("a")));
+  bench.notices.set({{.pod = pod("a"), .marked = true, .captured = true}});
+  auto withdrawn = co_await as_result(bench.notices.withdraw(pod("a")));
   const auto took = loop.now() - begun;
-  auto unknown = co_await as_result(bench.redirection.withdraw(pod("gone")));
+  auto unknown = co_await as_result(bench.notices.withdraw(pod("gone")));
   co_await bench.end();
   co_await std::move(withdrawn);
   co_await std::move(unknown);
@@ -150,7 +146,7 @@ io::Task<> warns_once_in_a_while(io::SimLoop& loop) {
   Bench bench(loop);
   auto slept = co_await as_result(loop.sleep(0s));
   for (int i = 0; i < 70; ++i) {
-    bench.warnings.warn(pod("a"), "no address");
+    bench.notices.failed(pod("a"), "no address");
     slept = co_await as_result(loop.sleep(10s));
   }
   const auto written = bench.writer.written;
@@ -163,11 +159,11 @@ io::Task<> warns_few_at_a_time(io::SimLoop& loop) {
   Bench bench(loop);
   bench.writer.failing = 1;
   for (const char* uid : {"a", "b", "c"}) {
-    bench.warnings.warn(pod(uid), "x");
+    bench.notices.failed(pod(uid), "x");
   }
   auto slept = co_await as_result(loop.sleep(5s));
-  bench.warnings.warn(pod("a"), "x");  // it failed, so it was never said
-  bench.warnings.warn(pod("b"), "x");
+  bench.notices.failed(pod("a"), "x");  // it failed, so it was never said
+  bench.notices.failed(pod("b"), "x");
   slept = co_await as_result(loop.sleep(5s));
   const auto written = bench.writer.written;
   co_await bench.end();
@@ -179,7 +175,7 @@ io::Task<> warns_no_more_than_wait(io::SimLoop& loop) {
   Bench bench(loop);
   bench.writer.takes = 1h;
   for (std::size_t i = 0; i < 2 * kWarningsMax; ++i) {
-    bench.warnings.warn(pod(fmt::format("{}", i)), "x");
+    bench.notices.failed(pod(fmt::format("{}", i)), "x");
   }
   const auto slept = co_await as_result(loop.sleep(10min));
   bench.writer.takes = 0s;
@@ -199,6 +195,31 @@ TEST_CASE("the annotation is written where it differs from the kernel, and once"
 
 TEST_CASE("an annotation that somebody takes away, and a write that is lost, are written again") {
   plays(marks_again_what_somebody_changed);
+}
+
+TEST_CASE("all pods of this node are compared, wanted or not, and nobody else's") {
+  mesh::Objects objects;
+  const auto add = [&](const std::string& name, const std::string& node, const std::string& mark) {
+    mesh::Pod& one = objects.pods[{"shop", name}];
+    one.meta = {.ns = "shop", .name = name, .uid = "uid-" + name};
+    one.meta.annotations[mesh::kRedirectionAnnotation] = mark;
+    one.node = node;
+  };
+  add("captured", "n1", "");
+  add("left", "n1", "enabled");
+  add("other", "n1", "pending");
+  add("elsewhere", "n2", "enabled");
+  add("unscheduled", "", "enabled");
+  const auto pods = marked_pods(objects, "n1", {"uid-captured", "uid-elsewhere"});
+  REQUIRE(pods.size() == 3);
+  CHECK(pods[0].pod == mesh::LocalPod{.uid = "uid-captured", .ns = "shop", .name = "captured"});
+  CHECK(pods[0].captured);
+  CHECK_FALSE(pods[0].marked);
+  CHECK(pods[1].pod.name == "left");
+  CHECK(pods[1].marked);
+  CHECK_FALSE(pods[1].captured);
+  CHECK_FALSE(pods[2].marked);
+  CHECK(marked_pods(objects, "", {}).empty());
 }
 
 TEST_CASE("a write that fails is tried again after a pause") {

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/cluster/cluster_notices.h"
+
+#include "agent/mesh/redirection_annotation.h"
+#include "ztunnel/lib/io/scope.h"
+
+namespace culvert::cluster {
+
+std::vector<MarkedPod> marked_pods(const mesh::Objects& objects, const std::string& node,
+                                   const std::set<std::string>& captured) {
+  std::vector<MarkedPod> pods;
+  for (const auto& [key, pod] : objects.pods) {
+    if (!node.empty() && pod.node == node) {
+      pods.push_back({.pod = {.uid = pod.meta.uid, .ns = pod.meta.ns, .name = pod.meta.name},
+                      .marked = mesh::text_of(pod.meta.annotations, mesh::kRedirectionAnnotation) ==
+                                mesh::kRedirectionEnabled,
+                      .captured = captured.contains(pod.meta.uid)});
+    }
+  }
+  return pods;
+}
+
+io::Task<> ClusterNotices::run() {
+  io::Scope scope(loop_);
+  scope.spawn(redirection_.run());
+  scope.spawn(warnings_.run());
+  co_await scope.join();
+}
+
+}  // namespace culvert::cluster

@@ -1,0 +1,43 @@
+// ClusterNotices: what a cluster is told of this node's pods, as enrolment and the agent tell it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/cluster/redirection.h"
+#include "agent/cluster/warnings.h"
+#include "agent/enrol/notices.h"
+#include "agent/mesh/objects.h"
+
+namespace culvert::cluster {
+
+// marked_pods gives the pods of `node`, each with what the source shows of it and what the kernel
+// holds: `captured` has the uids of those that speak HBONE.
+std::vector<MarkedPod> marked_pods(const mesh::Objects& objects, const std::string& node,
+                                   const std::set<std::string>& captured);
+
+class ClusterNotices final : public enrol::PodNotices {
+ public:
+  // `writer` must outlive run() and withdraw().
+  ClusterNotices(io::Loop& loop, ClusterWriter& writer)
+      : loop_(loop), redirection_(loop, writer), warnings_(loop, writer) {}
+
+  // run writes what is to be written, until it is cancelled.
+  io::Task<> run();
+
+  // set takes all pods of this node anew, after each translation.
+  void set(const std::vector<MarkedPod>& pods) { redirection_.set(pods); }
+  io::Task<> withdraw(mesh::LocalPod pod) override { return redirection_.withdraw(std::move(pod)); }
+  void failed(const mesh::LocalPod& pod, const std::string& sentence) override {
+    warnings_.warn(pod, sentence);
+  }
+
+ private:
+  io::Loop& loop_;
+  Redirection redirection_;
+  Warnings warnings_;
+};
+
+}  // namespace culvert::cluster
