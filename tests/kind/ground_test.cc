@@ -2,10 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
-#include <filesystem>
-
 #include "tests/kind/installed.h"
 #include "tests/kind/town.h"
+#include "tests/kind/wire.h"
 
 namespace culvert::lab {
 
@@ -15,20 +14,15 @@ TEST_CASE("without the mesh pods are answered across nodes, and the wire shows w
   town.server("server", {.node = cluster.worker(1)});
   town.client("client", {.node = cluster.worker(0)});
   town.wait_until_ready();
-  const std::string file = std::filesystem::temp_directory_path() / "culvert-kind-ground.pcap";
-  Capture wire = cluster.capture(file);
+  Wire wire(cluster);
   for (const std::string& host : {town.ip("server") + ":8080", std::string("server")}) {
     INFO(host);
-    // A Service answers a moment after its pods are ready.
-    Outcome answer;
-    eventually(10s, [&] { return (answer = town.ask("client", host, "canary-" + host)).ok(); });
-    INFO(answer.err);
-    CHECK(answer.out == "server " + town.ip("client") + "\n");
+    CHECK(answered(town, "client", host, "canary-" + host));
+    CHECK(town.ask("client", host).out == "server " + town.ip("client") + "\n");
   }
-  wire.stop();
-  CHECK(wire.holds("canary-server"));
-  CHECK(wire.holds("canary-" + town.ip("server")));
-  std::filesystem::remove(file);
+  CHECK(wire.shows("canary-server"));
+  CHECK(wire.shows("canary-" + town.ip("server")));
+  CHECK(wire.ports(town.ip("client"), town.ip("server")) == std::set<int>{8080});
 }
 
 }  // namespace culvert::lab

@@ -25,8 +25,12 @@ const Cluster& installed_cluster() {
   return bare_cluster();
 }
 
-void install(const Cluster& cluster) {
+void install_crds(const Cluster& cluster) {
   cluster.kubectl().must_run({"apply", "--server-side", "-f", kubernetes_folder("crds")});
+}
+
+void install(const Cluster& cluster) {
+  install_crds(cluster);
   cluster.kubectl().apply(fmt::format(R"(apiVersion: v1
 kind: Namespace
 metadata:
@@ -39,8 +43,10 @@ metadata:
 }
 
 void uninstall(const Cluster& cluster) {
-  cluster.helm({"uninstall", kRelease, "--namespace", kSystem, "--wait"});
-  cluster.kubectl().must_run({"delete", "namespace", kSystem}, {}, 120s);
+  if (!cluster.helm({"list", "--short", "--namespace", kSystem}).empty()) {
+    cluster.helm({"uninstall", kRelease, "--namespace", kSystem, "--wait"});
+  }
+  cluster.kubectl().must_run({"delete", "namespace", kSystem, "--ignore-not-found"}, {}, 120s);
 }
 
 }  // namespace culvert::lab

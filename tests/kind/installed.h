@@ -15,7 +15,8 @@ const Cluster& bare_cluster();
 // and waits until every daemon is ready. They stay: the next binary finds them.
 const Cluster& installed_cluster();
 
-// install and uninstall for who tests just that.
+// For who tests just that. uninstall does nothing where it is not installed.
+void install_crds(const Cluster& cluster);
 void install(const Cluster& cluster);
 void uninstall(const Cluster& cluster);
 

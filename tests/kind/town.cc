@@ -11,7 +11,7 @@ namespace culvert::lab {
 
 namespace {
 
-constexpr const char* kReadyTime = "--timeout=90s";
+constexpr const char* kReadyTime = "--timeout=110s";
 
 // A web server of busybox with one page, which is a script.
 constexpr const char* kServe = R"(mkdir -p /www/cgi-bin
@@ -39,9 +39,33 @@ spec:
 {spec}
   containers:
   - name: app
-    image: culvert/apps:{version}
+    image: {image}
     command: {command}
 {more}
+)";
+
+constexpr const char* kStatefulServer = R"(apiVersion: v1
+kind: Service
+metadata: {{name: {name}}}
+spec: {{clusterIP: None, selector: {{app: {name}}}, ports: [{{port: 8080}}]}}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {{name: {name}}}
+spec:
+  serviceName: {name}
+  replicas: {replicas}
+  podManagementPolicy: Parallel
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: app
+        image: {image}
+        command: {command}
+        {readiness}
 )";
 
 constexpr const char* kService = R"(apiVersion: v1
@@ -63,6 +87,10 @@ std::string indented(std::string_view text, std::size_t spaces) {
 
 }  // namespace
 
+std::string apps_image() {
+  return "culvert/apps:" CULVERT_VERSION;
+}
+
 Town::Town(const Cluster& cluster, std::string name, std::string_view labels)
     : cluster_(cluster), name_(std::move(name)) {
   cluster_.kubectl().must_run({"delete", "namespace", name_, "--ignore-not-found"}, {}, 120s);
@@ -77,8 +105,7 @@ Town::~Town() {
 void Town::pod(const std::string& name, const Command& command, const PodOptions& options) const {
   apply(fmt::format(kPod, fmt::arg("name", name), fmt::arg("labels", options.labels),
                     fmt::arg("node", options.node.empty() ? "" : "nodeName: " + options.node),
-                    fmt::arg("spec", indented(options.spec, 2)),
-                    fmt::arg("version", CULVERT_VERSION),
+                    fmt::arg("spec", indented(options.spec, 2)), fmt::arg("image", options.image),
                     fmt::arg("command", nlohmann::json(command).dump()),
                     fmt::arg("more", indented(options.more, 4))));
 }
@@ -95,6 +122,14 @@ void Town::server(const std::string& name, PodOptions options) const {
 
 void Town::client(const std::string& name, PodOptions options) const {
   pod(name, {"busybox", "sleep", "infinity"}, options);
+}
+
+void Town::stateful_server(const std::string& name, int replicas) const {
+  apply(fmt::format(
+      kStatefulServer, fmt::arg("name", name), fmt::arg("replicas", replicas),
+      fmt::arg("image", apps_image()), fmt::arg("readiness", kReadiness),
+      fmt::arg("command", nlohmann::json(Command{"busybox", "sh", "-c", kServe}).dump())));
+  must_kubectl({"rollout", "status", "statefulset/" + name, kReadyTime});
 }
 
 void Town::delete_pod(const std::string& name) const {
@@ -127,10 +162,14 @@ std::string Town::get(const std::string& pod, std::string_view path) const {
   return must_kubectl({"get", "pod", pod, "-o", fmt::format("jsonpath={{{}}}", path)});
 }
 
-Outcome Town::in_pod(const std::string& pod, const Command& command, Milliseconds limit) const {
-  Command all{"exec", pod, "--"};
+Command Town::exec(const std::string& pod, const Command& command) const {
+  Command all{"-n", name_, "exec", pod, "--"};
   all.insert(all.end(), command.begin(), command.end());
-  return kubectl(all, limit);
+  return cluster_.kubectl().command(all);
+}
+
+Outcome Town::in_pod(const std::string& pod, const Command& command, Milliseconds limit) const {
+  return run({}, exec(pod, command), limit);
 }
 
 Outcome Town::ask(const std::string& pod, const std::string& host, std::string_view query) const {
@@ -152,6 +191,11 @@ std::string Town::must_kubectl(const Command& arguments, std::string_view input)
   Command all{"-n", name_};
   all.insert(all.end(), arguments.begin(), arguments.end());
   return cluster_.kubectl().must_run(all, input, 120s);
+}
+
+bool answered(const Town& town, const std::string& pod, const std::string& host,
+              std::string_view query) {
+  return eventually(15s, [&] { return town.ask(pod, host, query).ok(); });
 }
 
 }  // namespace culvert::lab

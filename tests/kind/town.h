@@ -10,14 +10,18 @@
 
 namespace culvert::lab {
 
-// The mesh is asked for on a namespace with it, and its pods say with the other that they are in.
+// With `ambient` on a namespace its pods are in the mesh.
 inline constexpr std::string_view kModeLabel = "istio.io/dataplane-mode";
+
+// The image that applications run.
+std::string apps_image();
 
 struct PodOptions {
   std::string node = {};    // empty is any
   std::string labels = {};  // more of them, as YAML's flow has it: "a: b, c: d"
   std::string more = {};    // of the container, as YAML's lines; each without its indentation
   std::string spec = {};    // of the pod, likewise
+  std::string image = apps_image();
 };
 
 class Town {
@@ -39,6 +43,8 @@ class Town {
   // of its name, on port 80. client only sleeps, for curl to be run in it.
   void server(const std::string& name, PodOptions options = {}) const;
   void client(const std::string& name, PodOptions options = {}) const;
+  // stateful_server is a StatefulSet of servers, behind a headless Service of its name.
+  void stateful_server(const std::string& name, int replicas) const;
   void delete_pod(const std::string& name) const;
 
   // enrol labels the namespace and waits until all its pods are in the mesh; leave is its reverse.
@@ -48,6 +54,8 @@ class Town {
   std::string ip(const std::string& pod) const;
   // get reads a value of a pod by its JSON path, without the braces.
   std::string get(const std::string& pod, std::string_view path) const;
+  // exec gives the command line that runs a command in a pod; in_pod runs it.
+  Command exec(const std::string& pod, const Command& command) const;
   Outcome in_pod(const std::string& pod, const Command& command, Milliseconds limit = 30s) const;
   // ask is `GET who` from a pod, with a query; of an address and port, or of a Service.
   Outcome ask(const std::string& pod, const std::string& host, std::string_view query = "") const;
@@ -61,5 +69,10 @@ class Town {
   const Cluster& cluster_;
   std::string name_;
 };
+
+// answered asks until there is an answer, since a Service answers a moment after its pods are
+// ready.
+bool answered(const Town& town, const std::string& pod, const std::string& host,
+              std::string_view query = "");
 
 }  // namespace culvert::lab

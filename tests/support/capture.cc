@@ -82,13 +82,15 @@ std::vector<Packet> Capture::packets() const {
 }
 
 std::set<int> Capture::ports_between(const Pod& one, const Pod& other) const {
-  const auto is = [](const Pod& pod, const std::string& address) {
-    return address == pod.ip4() || address == pod.ip6();
-  };
+  return ports_between({one.ip4(), one.ip6()}, {other.ip4(), other.ip6()});
+}
+
+std::set<int> Capture::ports_between(const std::set<std::string>& one,
+                                     const std::set<std::string>& other) const {
   std::set<int> ports;
   for (const Packet& packet : packets()) {
-    const bool between = (is(one, packet.source) && is(other, packet.destination)) ||
-                         (is(other, packet.source) && is(one, packet.destination));
+    const bool between = (one.contains(packet.source) && other.contains(packet.destination)) ||
+                         (other.contains(packet.source) && one.contains(packet.destination));
     if (between && packet.protocol == kTcp) {
       const bool hbone = packet.source_port == kHbonePort || packet.destination_port == kHbonePort;
       ports.insert(hbone ? kHbonePort : std::min(packet.source_port, packet.destination_port));

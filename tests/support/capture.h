@@ -33,9 +33,12 @@ class Capture {
   // holds tells whether the bytes stand anywhere in the capture (one packet must hold all of them).
   bool holds(std::string_view bytes) const;
   std::vector<Packet> packets() const;
-  // ports_between gives the service ports of the TCP packets between two pods, in both directions
-  // and both families: 15008 where a side of the packet has it, else the smaller port of the two.
+  // ports_between gives the service ports of the TCP packets between two pods (by all addresses
+  // that each has), in both directions: 15008 where a side of the packet has it, else the smaller
+  // port of the two.
   std::set<int> ports_between(const Pod& one, const Pod& other) const;
+  std::set<int> ports_between(const std::set<std::string>& one,
+                              const std::set<std::string>& other) const;
 
  private:
   std::string file_;

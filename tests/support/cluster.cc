@@ -60,6 +60,16 @@ std::string Cluster::must_on_node(const std::string& node, const Command& comman
   return docker(joined({"exec", node}, command));
 }
 
+std::string Cluster::programs_on(const std::string& node) const {
+  // The node is a cgroup of this machine, and has no bpftool of its own.
+  const std::string script = fmt::format(
+      R"sh(cgroups=$(awk '$3 == "cgroup2" {{ print $2; exit }}' /proc/mounts)
+bpftool cgroup tree "$(find "$cgroups" -type d -name "*{}*" -prune)" | awk 'NF > 1 {{ print $NF }}' |
+  grep -Ev '^(sd_|Name$)' | sort || true)sh",
+      docker({"inspect", "-f", "{{.Id}}", node}).substr(0, 64));
+  return must_run({}, {"bash", "-c", script}, 30s);
+}
+
 void Cluster::stop_node(const std::string& node) const {
   docker({"stop", "--time", "10", node});
 }

@@ -25,8 +25,10 @@ class Cluster {
   const std::vector<std::string>& nodes() const { return nodes_; }
   const std::string& worker(std::size_t index) const { return nodes_.at(1 + index); }
   std::string must_on_node(const std::string& node, const Command& command) const;
-  // restart_node stops its container and starts it again, and gives the node the pod network that
-  // it has lost, as the DaemonSet of a network plugin would.
+  // programs_on lists the eBPF programs in the node's cgroups, without those of systemd.
+  std::string programs_on(const std::string& node) const;
+  // start_node also gives the node the pod network that it has lost, as the DaemonSet of a network
+  // plugin would.
   void stop_node(const std::string& node) const;
   void start_node(const std::string& node) const;
 
