@@ -26,7 +26,7 @@ constexpr std::pair<const char*, const char*> kOfNode[] = {
     {"routing rules", "ip rule; ip -6 rule"},
     {"netfilter rules", kRules},
     {"pins", "find /sys/fs/bpf -mindepth 1 ! -name '*.debug'"},
-    {"CNI configuration", "cd /etc/cni/net.d && head -n 100 -- * .[!.]* 2>/dev/null"},
+    {"CNI configuration", "cd /etc/cni/net.d && head -n 100 -- * .[!.]* 2>/dev/null || true"},
     {"CNI plugins", "ls -A /opt/cni/bin"},
 };
 
