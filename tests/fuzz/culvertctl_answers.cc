@@ -1,8 +1,9 @@
-// What a daemon answers to culvertctl, as JSON of any shape, in every list and on the status page.
-// Each can be shown, and nothing in it moves the cursor or colours the terminal.
+// What a daemon answers to culvertctl, as JSON of any shape, in every list, on the status page and
+// in a check. Each can be shown, and nothing in it moves the cursor or colours the terminal.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "tools/culvertctl/check/node_lines.h"
 #include "tools/culvertctl/lists.h"
 #include "tools/culvertctl/status.h"
 #include "ztunnel/lib/base/assert.h"
@@ -55,5 +56,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
                         .errors = {*answer, ""}};
   check_shown(render(page, false));
   CULVERT_ASSERT(parse_json(to_json(page), "page").has_value());
+  const Lines lines = node_lines({page.agent, page.errors, page.pods, page.ztunnel, {*answer, ""}},
+                                 kNow, [](const std::string&) { return Result<>(); });
+  check_shown(render(lines, false));
+  CULVERT_ASSERT(parse_json(to_json(lines), "lines").has_value());
   return 0;
 }
