@@ -41,8 +41,8 @@ class Pod {
   Pod& speaking_hbone_itself();
   Pod& with_account(std::string name);
   Pod& with_uid(std::string uid);  // that an API server gave
-  Pod& serving_http();  // whoami.py, says who asked and echoes
-  Pod& serving_echo();  // culvert-load echo
+  Pod& serving_http();             // whoami.py, says who asked and echoes
+  Pod& serving_echo();             // culvert-load echo
 
   const std::string& name() const { return spec_.name; }
   const PodSpec& spec() const { return spec_; }
