@@ -71,7 +71,7 @@ io::Task<std::string> CaServer::signed_answer(http::GrpcCall& call) {
   const Order order = co_await read(message.value_or(""));
   auto signed_chain = co_await io::as_result(backend_.sign(order.csr, order.id, order.lifetime));
   if (!signed_chain) {
-    Error error = prefixed("CA", std::move(signed_chain).error());
+    Error error = prefixed("CA", signed_chain.error());
     if (error.code == Errc::closed) {  // a connection of the backend's, and not the client's
       error.code = Errc::unavailable;
     }

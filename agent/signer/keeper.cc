@@ -21,7 +21,7 @@ io::Task<> AuthorityKeeper::run() {
   for (;;) {
     auto compared = co_await io::as_result(compare());
     if (!compared && compared.error().code == Errc::cancelled) {
-      co_await std::move(compared);
+      co_await fail(compared.error());
     }
     if (!compared) {
       problem_ = to_string(compared.error());
@@ -82,7 +82,7 @@ io::Task<> AuthorityKeeper::compare() {
                    objects.in_force);
     obs::log(obs::Level::info, kScope, "another CA signs from now on",
              {{"secret", given->source}, {"root", given->signing_root}});
-    in_force = std::move(given);
+    in_force = given;
   }
   if (decided.due && decided.due != due_) {
     obs::log(obs::Level::info, kScope, "a new root is published, and signs when all know it",

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/mesh/kubernetes_ca.h"
 #include "tests/support/api_server.h"
 #include "tests/support/lab_error.h"
 #include "tests/support/paths.h"
@@ -148,6 +149,36 @@ TEST_CASE("two signers that start at once make one root, and sign for the pods o
   CHECK(events == denied + "\n");
   CHECK_MESSAGE(!ground.logs().contains("\terror\t"), ground.logs());
   CHECK_MESSAGE(!ground.logs().contains("trying again"), ground.logs());
+}
+
+TEST_CASE("an agent's own rights and its pod's token are enough to get a certificate") {
+  Ground ground(1);
+  const auto loop = io::make_epoll_loop();
+  Rng rng(1);
+  const auto config = kube::read_kubeconfig(ground.kubeconfig_of("agent-1"));
+  REQUIRE(config);
+  kube::Client client(*loop, rng, *config);
+  mesh::KubernetesCa ca(*loop, rng, client);
+  io::Scope scope(*loop, io::Scope::OnFailure::ignore);
+  scope.spawn(client.run());
+  const auto sign = [&](const SpiffeId& id) {
+    return io::block_on(*loop, ca.sign(*tls::make_csr(*tls::generate_key(), id), id, 1h));
+  };
+  // The signer has just started: what it says nothing to is asked again, as ztunnel does.
+  auto chain = sign(kCart);
+  for (int i = 0; i < 5 && !chain; ++i) {
+    chain = sign(kCart);
+  }
+  REQUIRE_MESSAGE(chain, (to_string(chain.error()) + ground.logs()));
+  CHECK(chain->roots == ground.roots());
+  CHECK(ground.leads_to(chain->chain.front(), chain->roots));
+  const auto refused = sign({"cluster.local", "shop", "till"});
+  CHECK(!refused);
+  CHECK(to_string(refused.error()).contains("no pod of the service account shop/till runs on"));
+  scope.cancel();
+  while (!scope.empty()) {
+    (void)loop->turn();
+  }
 }
 
 TEST_CASE("a given CA with another root succeeds after its root was known for long enough") {
