@@ -37,7 +37,7 @@ def _first_includes(tree):
 
 
 def _flags_by_folder(root, database):
-    """Folder -> (working directory, compiler and flags) of one C++ source in it."""
+    """Folder -> (working directory, compiler and flags) of that C++ source in it which sees the most."""
     flags = {}
     with open(database) as file:
         for entry in json.load(file):
@@ -47,7 +47,9 @@ def _flags_by_folder(root, database):
             argv = shlex.split(entry["command"])
             argv = argv[1:] if argv[0].endswith("ccache") else argv
             cut = argv.index("-o")
-            flags.setdefault(posixpath.dirname(path), (entry["directory"], argv[:cut]))
+            folder = posixpath.dirname(path)
+            if folder not in flags or cut > len(flags[folder][1]):
+                flags[folder] = (entry["directory"], argv[:cut])
     return flags
 
 
