@@ -2,6 +2,7 @@
 #include "agent/cluster/kubernetes_writer.h"
 
 #include "agent/kube/decode.h"
+#include "agent/kube/resources.h"
 #include "agent/mesh/redirection_annotation.h"
 #include "ztunnel/lib/base/rfc3339.h"
 
@@ -11,8 +12,6 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kComponent = "culvert-agent";
-const kube::Resource kPod{.api_version = "v1", .kind = "Pod", .plural = "pods"};
-const kube::Resource kEvent{.api_version = "v1", .kind = "Event", .plural = "events"};
 
 // is_of_another says that no pod of this name and uid is there. A patch that names another uid is
 // one that would change it, which is "422 Invalid: … metadata.uid: … field is immutable".
@@ -28,7 +27,7 @@ io::Task<> KubernetesWriter::set_redirection(mesh::LocalPod pod, bool enabled) {
   annotations[mesh::kRedirectionAnnotation] =
       enabled ? json(mesh::kRedirectionEnabled) : json(nullptr);
   kube::Request request{.verb = kube::Verb::merge_patch,
-                        .path = object_path(kPod, pod.ns, pod.name) + "/status"};
+                        .path = object_path(kube::kPods, pod.ns, pod.name) + "/status"};
   request.body["metadata"] = {{"uid", pod.uid}, {"annotations", std::move(annotations)}};
   auto written = co_await as_result(client_.call(std::move(request)));
   if (!written && !is_of_another(written.error())) {
@@ -39,7 +38,7 @@ io::Task<> KubernetesWriter::set_redirection(mesh::LocalPod pod, bool enabled) {
 io::Task<> KubernetesWriter::post_warning(mesh::LocalPod pod, std::string sentence) {
   sentence.resize(std::min(sentence.size(), kEventMessageBytesMax));
   const auto now = to_rfc3339(clock_());
-  kube::Request request{.verb = kube::Verb::create, .path = collection_path(kEvent, pod.ns)};
+  kube::Request request{.verb = kube::Verb::create, .path = collection_path(kube::kEvents, pod.ns)};
   request.body = {{"metadata", {{"namespace", pod.ns}, {"generateName", "culvert-"}}},
                   {"involvedObject",
                    {{"apiVersion", "v1"},

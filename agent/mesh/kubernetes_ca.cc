@@ -7,7 +7,9 @@
 #include <optional>
 
 #include "agent/kube/decode.h"
+#include "agent/kube/resources.h"
 #include "agent/mesh/object_reader.h"
+#include "agent/signer/names.h"
 #include "ztunnel/lib/base/base64.h"
 #include "ztunnel/lib/io/timeout.h"
 #include "ztunnel/lib/tls/certificate.h"
@@ -18,19 +20,13 @@ namespace {
 
 using nlohmann::json;
 
-const kube::Resource kRequests{"certificates.k8s.io/v1", "CertificateSigningRequest",
-                               "certificatesigningrequests"};
-const kube::Resource kConfigMaps{"v1", "ConfigMap", "configmaps"};
-constexpr const char* kSignerName = "culvert.dev/workload";
-constexpr const char* kRootsMap = "culvert-ca-roots";
-
 json request_object(const std::string& name, std::string_view csr_pem,
                     std::chrono::seconds lifetime) {
-  return {{"apiVersion", kRequests.api_version},
-          {"kind", kRequests.kind},
+  return {{"apiVersion", kube::kSigningRequests.api_version},
+          {"kind", kube::kSigningRequests.kind},
           {"metadata", {{"name", name}}},
           {"spec",
-           {{"signerName", kSignerName},
+           {{"signerName", signer::kSignerName},
             {"request", to_base64(as_bytes(csr_pem))},
             {"expirationSeconds", std::max(lifetime, kRequestedLifetimeMin).count()},
             {"usages", {"digital signature", "client auth", "server auth"}}}}};
@@ -67,7 +63,7 @@ io::Task<control::SignedChain> KubernetesCa::ask(std::string csr_pem,
                                                  std::chrono::seconds lifetime) {
   auto name = fmt::format("culvert-{:016x}", rng_.next());
   const json made = co_await client_.call({.verb = kube::Verb::create,
-                                           .path = kube::collection_path(kRequests),
+                                           .path = kube::collection_path(kube::kSigningRequests),
                                            .body = request_object(name, csr_pem, lifetime)});
   auto version = text(child(made, "metadata"), "resourceVersion");
   const auto certificates = co_await verdict(std::move(name), std::move(version));
@@ -88,11 +84,12 @@ io::Task<control::SignedChain> KubernetesCa::ask(std::string csr_pem,
 
 // Watches the request from its creation on until there is a certificate in it.
 io::Task<std::string> KubernetesCa::verdict(std::string name, std::string version) {
-  const auto body = co_await client_.stream(
-      kube::collection_path(kRequests), {{"watch", "true"},
-                                         {"fieldSelector", "metadata.name=" + name},
-                                         {"resourceVersion", std::move(version)},
-                                         {"timeoutSeconds", std::to_string(kSignWithin.count())}});
+  const auto body =
+      co_await client_.stream(kube::collection_path(kube::kSigningRequests),
+                              {{"watch", "true"},
+                               {"fieldSelector", "metadata.name=" + name},
+                               {"resourceVersion", std::move(version)},
+                               {"timeoutSeconds", std::to_string(kSignWithin.count())}});
   std::optional<std::string> found;
   kube::JsonCutter cutter(kube::JsonCutter::Shape::stream,
                           [&found](std::string_view each) -> Result<> {
@@ -116,8 +113,8 @@ io::Task<std::string> KubernetesCa::verdict(std::string name, std::string versio
 
 io::Task<std::string> KubernetesCa::roots() {
   const json map = co_await client_.call(
-      {.path = kube::object_path(kConfigMaps, options_.in_namespace, kRootsMap)});
-  co_return text(child(map, "data"), "root-cert.pem");
+      {.path = kube::object_path(kube::kConfigMaps, options_.in_namespace, signer::kRootsMap)});
+  co_return text(child(map, "data"), signer::kRootsPem);
 }
 
 }  // namespace culvert::mesh

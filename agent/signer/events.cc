@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "agent/kube/decode.h"
-#include "agent/signer/resources.h"
+#include "agent/kube/resources.h"
 #include "ztunnel/lib/base/rfc3339.h"
 #include "ztunnel/lib/obs/log.h"
 
@@ -13,6 +13,19 @@ namespace {
 
 constexpr int kConflict = 409;
 constexpr const char* kComponent = "culvert-signer";
+
+// What an Event says about whom it is about.
+Json to_refer(const Json& object) {
+  const Json& metadata = child(object, "metadata");
+  Json reference = {{"apiVersion", text(object, "apiVersion")},
+                    {"kind", text(object, "kind")},
+                    {"name", text(metadata, "name")},
+                    {"uid", text(metadata, "uid")}};
+  if (const auto in_namespace = text(metadata, "namespace"); !in_namespace.empty()) {
+    reference["namespace"] = in_namespace;
+  }
+  return reference;
+}
 
 }  // namespace
 
@@ -42,10 +55,10 @@ io::Task<> Events::warn(Json object, std::string reason, std::string sentence) {
                {"lastTimestamp", now},
                {"count", 1}};
   body["involvedObject"] = std::move(about);
-  const auto made =
-      co_await io::as_result(client_.call({.verb = kube::Verb::create,
-                                           .path = kube::collection_path(kEvents, in_namespace),
-                                           .body = std::move(body)}));
+  const auto made = co_await io::as_result(
+      client_.call({.verb = kube::Verb::create,
+                    .path = kube::collection_path(kube::kEvents, in_namespace),
+                    .body = std::move(body)}));
   if (made || kube::http_status(made.error()) == kConflict) {
     co_return;  // another replica was first
   }

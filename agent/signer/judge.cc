@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "agent/signer/resources.h"
+#include "agent/kube/resources.h"
 #include "ztunnel/lib/tls/key.h"
 
 namespace culvert::signer {
@@ -62,7 +62,7 @@ Result<Grant> judge(const CertificateRequest& request, const Rules& rules) {
 }
 
 std::string pods_path(const Grant& grant) {
-  return kube::collection_path(kPods, grant.id.ns);
+  return kube::collection_path(kube::kPods, grant.id.ns);
 }
 
 kube::Query pods_query(const Grant& grant) {

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "agent/kube/decode.h"
-#include "agent/signer/resources.h"
+#include "agent/kube/resources.h"
 #include "ztunnel/lib/base/rfc3339.h"
 #include "ztunnel/lib/obs/log.h"
 
@@ -72,12 +72,12 @@ io::Task<> AuthorityKeeper::compare() {
   const auto published = read_roots(objects.roots, now);
   auto decided = decide(in_force.get(), given.get(), published, now, options_.overlap);
   if (decided.roots != published) {
-    co_await write(path(kConfigMaps, kRootsMap), write_roots(options_.in_namespace, decided.roots),
-                   objects.roots);
+    co_await write(path(kube::kConfigMaps, kRootsMap),
+                   write_roots(options_.in_namespace, decided.roots), objects.roots);
     obs::log(obs::Level::info, kScope, "roots published", {{"count", decided.roots.size()}});
   }
   if (decided.succeeds) {
-    co_await write(path(kSecrets, kInForce),
+    co_await write(path(kube::kSecrets, kInForce),
                    write_secret(options_.in_namespace, kInForce, given->parts, given->source),
                    objects.in_force);
     obs::log(obs::Level::info, kScope, "another CA signs from now on",
@@ -95,12 +95,12 @@ io::Task<> AuthorityKeeper::compare() {
 
 io::Task<AuthorityKeeper::Objects> AuthorityKeeper::read() {
   Objects objects;
-  objects.given = co_await find(path(kSecrets, kGivenSecret));
+  objects.given = co_await find(path(kube::kSecrets, kGivenSecret));
   if (objects.given.is_null()) {
-    objects.given = co_await find(path(kSecrets, kOwnSecret));
+    objects.given = co_await find(path(kube::kSecrets, kOwnSecret));
   }
-  objects.in_force = co_await find(path(kSecrets, kInForce));
-  objects.roots = co_await find(path(kConfigMaps, kRootsMap));
+  objects.in_force = co_await find(path(kube::kSecrets, kInForce));
+  objects.roots = co_await find(path(kube::kConfigMaps, kRootsMap));
   co_return objects;
 }
 
@@ -118,10 +118,10 @@ io::Task<Json> AuthorityKeeper::make_own() {
   const auto parts = co_await make_authority(options_.trust_domain, options_.clock());
   auto made = co_await io::as_result(
       client_.call({.verb = kube::Verb::create,
-                    .path = kube::collection_path(kSecrets, options_.in_namespace),
+                    .path = kube::collection_path(kube::kSecrets, options_.in_namespace),
                     .body = write_secret(options_.in_namespace, kOwnSecret, parts)}));
   if (!made && kube::http_status(made.error()) == kConflict) {
-    co_return co_await find(path(kSecrets, kOwnSecret));
+    co_return co_await find(path(kube::kSecrets, kOwnSecret));
   }
   if (made) {
     obs::log(obs::Level::info, kScope, "a root was made", {{"secret", kOwnSecret}});

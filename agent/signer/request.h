@@ -10,12 +10,10 @@
 #include <string>
 
 #include "agent/signer/fields.h"
+#include "agent/signer/names.h"
 #include "ztunnel/lib/base/result.h"
 
 namespace culvert::signer {
-
-// Signer names are domain and path; this one is ours.
-inline constexpr const char* kSignerName = "culvert.dev/workload";
 
 struct CertificateRequest {
   enum class State : std::uint8_t {

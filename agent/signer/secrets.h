@@ -8,14 +8,10 @@
 #include <vector>
 
 #include "agent/signer/fields.h"
+#include "agent/signer/names.h"
 #include "ztunnel/lib/tls/authority.h"
 
 namespace culvert::signer {
-
-// Which Secret an authority comes from, in the signer's namespace.
-inline constexpr const char* kGivenSecret = "cacerts";          // a person's; it goes first
-inline constexpr const char* kOwnSecret = "culvert-ca";         // made by us where that is missing
-inline constexpr const char* kInForce = "culvert-ca-in-force";  // a copy of what signs at present
 
 struct Authority {
   std::string source;  // kGivenSecret or kOwnSecret

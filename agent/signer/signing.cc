@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "agent/kube/decode.h"
-#include "agent/signer/resources.h"
+#include "agent/kube/resources.h"
 #include "ztunnel/lib/base/base64.h"
 #include "ztunnel/lib/base/rfc3339.h"
 
@@ -61,7 +61,7 @@ Signing::Signing(io::Loop& loop, Rng& rng, kube::Client& client, AuthorityKeeper
       refused_(counter(metrics, "refused")),
       failed_(counter(metrics, "failed")),
       reflector_(loop, rng, client,
-                 {.resource = kRequests,
+                 {.resource = kube::kSigningRequests,
                   .selectors = {{"fieldSelector", fmt::format("spec.signerName={}", kSignerName)}},
                   .built_in = true},
                  consumer()) {}
@@ -220,7 +220,8 @@ io::Task<Json> Signing::with_condition(Json object, std::string type, std::strin
 
 io::Task<Json> Signing::put(Json object, const char* subresource) {
   auto path =
-      kube::object_path(kRequests, {}, text(child(object, "metadata"), "name")) + subresource;
+      kube::object_path(kube::kSigningRequests, {}, text(child(object, "metadata"), "name")) +
+      subresource;
   co_return co_await client_.call(
       {.verb = kube::Verb::replace, .path = std::move(path), .body = std::move(object)});
 }
@@ -236,8 +237,9 @@ io::Task<> Signing::remove_old_ones() {
       }
     }
     for (const auto& name : old) {
-      const auto removed = co_await io::as_result(client_.call(
-          {.verb = kube::Verb::remove, .path = kube::object_path(kRequests, {}, name)}));
+      const auto removed = co_await io::as_result(
+          client_.call({.verb = kube::Verb::remove,
+                        .path = kube::object_path(kube::kSigningRequests, {}, name)}));
       if (!removed && removed.error().code == Errc::cancelled) {
         co_await fail(removed.error());
       }

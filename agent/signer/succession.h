@@ -14,11 +14,6 @@
 
 namespace culvert::signer {
 
-// The ConfigMap from which agents take the roots, and its keys.
-inline constexpr const char* kRootsMap = "culvert-ca-roots";
-inline constexpr const char* kRootsPem = "root-cert.pem";
-inline constexpr const char* kRootsTimes = "roots.json";
-
 struct PublishedRoot {
   std::string pem;
   std::string sha256;

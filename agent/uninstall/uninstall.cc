@@ -10,34 +10,35 @@
 #include <vector>
 
 #include "agent/kube/decode.h"
+#include "agent/kube/fields.h"
+#include "agent/kube/resources.h"
+#include "agent/mesh/redirection_annotation.h"
+#include "agent/signer/names.h"
 
 namespace culvert::uninstall {
 
 namespace {
 
+using kube::child;
+using kube::items;
+using kube::number;
+using kube::text;
 using nlohmann::json;
 using namespace std::chrono_literals;
 
 const kube::Resource kDaemonSet{"apps/v1", "DaemonSet", "daemonsets"};
 const kube::Resource kDeployment{"apps/v1", "Deployment", "deployments"};
-const kube::Resource kPod{"v1", "Pod", "pods"};
-const kube::Resource kSecret{"v1", "Secret", "secrets"};
-const kube::Resource kConfigMap{"v1", "ConfigMap", "configmaps"};
-const kube::Resource kRequest{"certificates.k8s.io/v1", "CertificateSigningRequest",
-                              "certificatesigningrequests"};
 
 constexpr const char* kAgent = "culvert-agent";
 constexpr const char* kSigner = "culvert-signer";
 constexpr const char* kRemoval = "remove";  // the init container
-constexpr const char* kRedirection = "ambient.istio.io/redirection";
-constexpr const char* kRedirectionAt = "/metadata/annotations/ambient.istio.io~1redirection";
 constexpr auto kLookAgain = 1s;
 
 // What the signer made. cacerts is the user's.
 const std::pair<kube::Resource, const char*> kMadeBySigner[] = {
-    {kSecret, "culvert-ca"},
-    {kSecret, "culvert-ca-in-force"},
-    {kConfigMap, "culvert-ca-roots"},
+    {kube::kSecrets, signer::kOwnSecret},
+    {kube::kSecrets, signer::kInForce},
+    {kube::kConfigMaps, signer::kRootsMap},
 };
 
 class Uninstall {
@@ -67,11 +68,7 @@ class Uninstall {
 
 Result<json> removing(const json& daemon_set);
 bool is_done(const json& daemon_set);
-
-// What is at `pointer`; an empty text, 0, an empty array where nothing of that type is.
-std::string text_at(const json& object, const char* pointer);
-std::int64_t number_at(const json& object, const char* pointer);
-json array_at(const json& object, const char* pointer);
+const json& pod_spec(const json& daemon_set);
 
 }  // namespace
 
@@ -99,7 +96,7 @@ io::Task<> Uninstall::stop_signer() {
   const auto deadline = loop_.now() + options_.nodes_within;
   for (;;) {
     const auto deployment = co_await call_if_there({.path = path});
-    if (deployment.is_null() || number_at(deployment, "/status/replicas") == 0) {
+    if (deployment.is_null() || number(child(deployment, "status"), "replicas") == 0) {
       co_return;
     }
     if (loop_.now() > deadline) {
@@ -118,7 +115,7 @@ io::Task<> Uninstall::release_nodes() {
     options_.say("there is no DaemonSet culvert-agent: the nodes are left as they are");
     co_return;
   }
-  if (array_at(daemon_set, "/spec/template/spec/initContainers").empty()) {  // not asked for yet
+  if (items(child(pod_spec(daemon_set), "initContainers")).empty()) {  // not asked for yet
     auto patch = co_await removing(daemon_set);
     daemon_set = co_await client_.call(
         {.verb = kube::Verb::merge_patch, .path = path, .body = std::move(patch)});
@@ -143,16 +140,16 @@ io::Task<> Uninstall::release_nodes() {
 
 io::Task<std::string> Uninstall::nodes_left() {
   const auto pods =
-      co_await list(kube::collection_path(kPod, options_.in_namespace),
+      co_await list(kube::collection_path(kube::kPods, options_.in_namespace),
                     {{"labelSelector", fmt::format("app.kubernetes.io/name={}", kAgent)}});
   std::vector<std::string> nodes;
   for (const auto& pod : pods) {
-    const auto conditions = array_at(pod, "/status/conditions");
+    const auto conditions = items(child(child(pod, "status"), "conditions"));
     const bool ready = std::ranges::any_of(conditions, [](const json& condition) {
-      return text_at(condition, "/type") == "Ready" && text_at(condition, "/status") == "True";
+      return text(condition, "type") == "Ready" && text(condition, "status") == "True";
     });
     if (!ready) {
-      nodes.push_back(text_at(pod, "/spec/nodeName"));
+      nodes.push_back(text(child(pod, "spec"), "nodeName"));
     }
   }
   co_return nodes.empty() ? "(the DaemonSet does not say which)"
@@ -161,28 +158,31 @@ io::Task<std::string> Uninstall::nodes_left() {
 
 io::Task<> Uninstall::clear_annotations() {
   int cleared = 0;
-  for (const auto& pod : co_await list(kube::collection_path(kPod), {})) {
-    if (text_at(pod, kRedirectionAt).empty()) {
+  for (const auto& pod : co_await list(kube::collection_path(kube::kPods), {})) {
+    const auto& metadata = child(pod, "metadata");
+    if (text(child(metadata, "annotations"), mesh::kRedirectionAnnotation).empty()) {
       continue;
     }
-    const auto path = kube::object_path(kPod, text_at(pod, "/metadata/namespace"),
-                                        text_at(pod, "/metadata/name"));
+    const auto path =
+        kube::object_path(kube::kPods, text(metadata, "namespace"), text(metadata, "name"));
     const auto patched = co_await call_if_there(
         {.verb = kube::Verb::merge_patch,
          .path = path + "/status",
-         .body = {{"metadata", {{"annotations", {{kRedirection, nullptr}}}}}}});
+         .body = {{"metadata", {{"annotations", {{mesh::kRedirectionAnnotation, nullptr}}}}}}});
     cleared += patched.is_null() ? 0 : 1;
   }
-  options_.say(fmt::format("the annotation {} is gone from {} pods", kRedirection, cleared));
+  options_.say(
+      fmt::format("the annotation {} is gone from {} pods", mesh::kRedirectionAnnotation, cleared));
 }
 
 io::Task<> Uninstall::delete_requests() {
-  const auto requests = co_await list(kube::collection_path(kRequest),
-                                      {{"fieldSelector", "spec.signerName=culvert.dev/workload"}});
+  const auto requests =
+      co_await list(kube::collection_path(kube::kSigningRequests),
+                    {{"fieldSelector", fmt::format("spec.signerName={}", signer::kSignerName)}});
   for (const auto& request : requests) {
-    co_await call_if_there(
-        {.verb = kube::Verb::remove,
-         .path = kube::object_path(kRequest, {}, text_at(request, "/metadata/name"))});
+    co_await call_if_there({.verb = kube::Verb::remove,
+                            .path = kube::object_path(kube::kSigningRequests, {},
+                                                      text(child(request, "metadata"), "name"))});
   }
 }
 
@@ -205,7 +205,7 @@ io::Task<json> Uninstall::call_if_there(kube::Request request) {
 }
 
 io::Task<std::vector<json>> Uninstall::list(std::string path, kube::Query selectors) {
-  std::vector<json> items;
+  std::vector<json> all;
   std::string next_page;
   do {
     auto query = selectors;
@@ -214,17 +214,17 @@ io::Task<std::vector<json>> Uninstall::list(std::string path, kube::Query select
       query.emplace_back("continue", next_page);
     }
     auto page = co_await client_.call({.path = path, .query = std::move(query)});
-    std::ranges::move(array_at(page, "/items"), std::back_inserter(items));
-    next_page = text_at(page, "/metadata/continue");
+    std::ranges::copy(items(child(page, "items")), std::back_inserter(all));
+    next_page = text(child(page, "metadata"), "continue");
   } while (!next_page.empty());
-  co_return items;
+  co_return all;
 }
 
 // The agent's container, that removes once and then stays, so that the pod is ready when its node
 // is done.
 Result<json> removing(const json& daemon_set) {
-  auto containers = array_at(daemon_set, "/spec/template/spec/containers");
-  if (containers.size() != 1 || !containers[0].is_object() || !containers[0]["args"].is_array()) {
+  json containers = child(pod_spec(daemon_set), "containers");
+  if (items(containers).size() != 1 || !child(containers[0], "args").is_array()) {
     return fail(Errc::config,
                 "DaemonSet culvert-agent has not the one container with args that it is installed "
                 "with: install it anew, then uninstall");
@@ -243,31 +243,16 @@ Result<json> removing(const json& daemon_set) {
 }
 
 bool is_done(const json& daemon_set) {
-  const auto wanted = number_at(daemon_set, "/status/desiredNumberScheduled");
-  return number_at(daemon_set, "/status/observedGeneration") >=
-             number_at(daemon_set, "/metadata/generation") &&
-         number_at(daemon_set, "/status/updatedNumberScheduled") == wanted &&
-         number_at(daemon_set, "/status/numberReady") == wanted;
+  const auto& status = child(daemon_set, "status");
+  const auto wanted = number(status, "desiredNumberScheduled");
+  return number(status, "observedGeneration") >=
+             number(child(daemon_set, "metadata"), "generation") &&
+         number(status, "updatedNumberScheduled") == wanted &&
+         number(status, "numberReady") == wanted;
 }
 
-const json* found(const json& object, const char* pointer) {
-  const json::json_pointer at(pointer);
-  return object.contains(at) ? &object.at(at) : nullptr;
-}
-
-std::string text_at(const json& object, const char* pointer) {
-  const auto* value = found(object, pointer);
-  return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
-}
-
-std::int64_t number_at(const json& object, const char* pointer) {
-  const auto* value = found(object, pointer);
-  return value != nullptr && value->is_number_integer() ? value->get<std::int64_t>() : 0;
-}
-
-json array_at(const json& object, const char* pointer) {
-  const auto* value = found(object, pointer);
-  return value != nullptr && value->is_array() ? *value : json::array();
+const json& pod_spec(const json& daemon_set) {
+  return child(child(child(daemon_set, "spec"), "template"), "spec");
 }
 
 }  // namespace
