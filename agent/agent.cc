@@ -46,11 +46,17 @@ constexpr int kRestPerTranslation = 4;
 // 2 s: the admin thread's patience with the loop, which answers in a turn.
 constexpr auto kViewDeadline = std::chrono::seconds(2);
 
+// What the agent stands on beyond its node; the later ones use the first.
+struct Outside {
+  std::unique_ptr<ApiServer> api;  // null without a cluster
+  std::unique_ptr<MeshSource> source;
+  std::unique_ptr<mesh::CaBackend> signing;
+};
+
 class Agent {
  public:
   Agent(const Config& config, io::Loop& loop, std::string io_reason, std::string cgroup_mount,
-        std::string cgroup, datapath::Datapath datapath, std::unique_ptr<MeshSource> source,
-        std::unique_ptr<Ca> signing)
+        std::string cgroup, datapath::Datapath datapath, Outside outside)
       : config_(config),
         loop_(loop),
         io_reason_(std::move(io_reason)),
@@ -58,13 +64,13 @@ class Agent {
         kernel_(datapath_),
         cgroup_mount_(std::move(cgroup_mount)),
         daemons_(datapath_, cgroup_mount_, std::move(cgroup)),
-        mesh_source_(std::move(source)),
-        source_(mesh_source_->source()),
+        outside_(std::move(outside)),
+        source_(outside_.source->source()),
         zds_(loop, config.zds_socket,
              {.snapshot = [this] { return enrolment_.announced(); },
               .admit = [this](pid_t pid) { return daemons_.admit(pid); },
               .left = [this] { log_failure("exempt cgroups", daemons_.prune()); }}),
-        enrolment_(loop, kernel_, zds_, mesh_source_->notices(),
+        enrolment_(loop, kernel_, zds_, outside_.source->notices(),
                    {.node = config.node,
                     .records_path = config.run_dir + "/" + enrol::kRecordsName,
                     .changed = [this] { ask_translation(); }}),
@@ -74,9 +80,8 @@ class Agent {
             {config.cni.entry.exempt_namespaces.begin(), config.cni.entry.exempt_namespaces.end()}),
         keeper_(loop, config.cni),
         xds_(loop),
-        signing_(std::move(signing)),
         ca_(
-            loop, signing_->backend(),
+            loop, *outside_.signing,
             [this](const SpiffeId& id) { return enrolment_.has_identity(id); },
             config.certificate_lifetime),
         started_(loop.now()),
@@ -109,7 +114,7 @@ class Agent {
   enrol::KernelOfNode kernel_;
   std::string cgroup_mount_;
   enrol::Daemons daemons_;
-  std::unique_ptr<MeshSource> mesh_source_;
+  Outside outside_;
   mesh::Source& source_;
   enrol::ZdsServer zds_;
   enrol::Enrolment enrolment_;
@@ -117,7 +122,6 @@ class Agent {
   cni::NamespaceBook namespaces_;
   cni::Keeper keeper_;
   mesh::XdsServer xds_;
-  std::unique_ptr<Ca> signing_;
   mesh::CaServer ca_;
   std::unique_ptr<Sockets> sockets_;
   io::TimePoint started_;
@@ -156,15 +160,17 @@ Result<> run_agent(const Config& config) {
   TRY(const auto cgroup, cgroup_of(config));
   std::string io_reason;
   TRY(const auto loop, io::make_loop(io::Backend::automatic, &io_reason));
-  TRY(auto source, open_mesh_source(config, *loop));
-  TRY(auto signing, open_ca(config, *loop));
+  Outside outside;
+  TRY(outside.api, open_api_server(config, *loop));
+  TRY(outside.source, open_mesh_source(config, *loop, outside.api.get()));
+  TRY(outside.signing, open_ca(config, *loop, outside.api.get()));
   const auto probes = probe_cgroup(config, cgroup_mount);
   TRY(auto datapath,
       datapath::Datapath::open({.pin_dir = config.pin_dir,
                                 .cgroup_root = cgroup,
                                 .probe_cgroup = probes ? std::optional(*probes) : std::nullopt}));
   Agent agent(config, *loop, std::move(io_reason), cgroup_mount, cgroup, std::move(datapath),
-              std::move(source), std::move(signing));
+              std::move(outside));
   TRY_VOID(agent.start());
   return agent.run(signals);
 }
@@ -193,9 +199,11 @@ Result<> Agent::run(const Fd& signals) {
   tasks_.spawn(part("ZDS", sockets_->zds.serve(loop_, zds_)));
   tasks_.spawn(part("xDS", sockets_->xds.serve(loop_, xds_)));
   tasks_.spawn(part("CA", sockets_->ca.serve(loop_, ca_)));
-  tasks_.spawn(part("CA", signing_->run()));
   tasks_.spawn(part("enrol socket", sockets_->enrol.serve(loop_, enrol_socket_)));
-  tasks_.spawn(part("source", mesh_source_->run()));
+  if (outside_.api) {
+    tasks_.spawn(part("API server", outside_.api->client.run()));
+  }
+  tasks_.spawn(part("source", outside_.source->run()));
   tasks_.spawn(part("source", follow_source()));
   tasks_.spawn(part("translation", translate_when_asked()));
   tasks_.spawn(part("comparison", compare_now_and_then()));
@@ -234,9 +242,9 @@ void Agent::translate() {
   source_problems_.update(source_.problems());
   translation_problems_.update(std::move(translation.problems));
   for (const auto& [pod, sentence] : translation.refused) {
-    mesh_source_->notices().failed(pod, sentence);
+    outside_.source->notices().failed(pod, sentence);
   }
-  mesh_source_->show_captured(enrolment_.captured_uids());
+  outside_.source->show_captured(enrolment_.captured_uids());
   complete_ = complete_ || source_.complete();
   namespaces_.learn(translation.mesh.ambient_namespaces, complete_);
   enrolment_.set_plain(translation.mesh.plain_pods, namespaces_.rule());

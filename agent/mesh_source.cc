@@ -3,10 +3,8 @@
 
 #include "agent/cluster/cluster_notices.h"
 #include "agent/cluster/kubernetes_writer.h"
-#include "agent/kube/client.h"
 #include "agent/mesh/file_source.h"
 #include "agent/mesh/kubernetes_source.h"
-#include "ztunnel/lib/io/daemon.h"
 #include "ztunnel/lib/io/scope.h"
 
 namespace culvert::agent {
@@ -27,12 +25,11 @@ class Folder final : public MeshSource {
 
 class Cluster final : public MeshSource {
  public:
-  Cluster(io::Loop& loop, const kube::Config& config, const std::string& node)
+  Cluster(io::Loop& loop, ApiServer& api, const std::string& node)
       : loop_(loop),
         node_(node),
-        client_(loop, rng_, config),
-        source_(loop, rng_, client_, config.authority),
-        writer_(client_, node, [] { return std::chrono::system_clock::now(); }),
+        source_(loop, api.rng, api.client, api.authority),
+        writer_(api.client, node, [] { return std::chrono::system_clock::now(); }),
         notices_(loop, writer_) {}
   mesh::Source& source() override { return source_; }
   enrol::PodNotices& notices() override { return notices_; }
@@ -41,7 +38,6 @@ class Cluster final : public MeshSource {
   }
   io::Task<> run() override {
     io::Scope scope(loop_);
-    scope.spawn(client_.run());
     scope.spawn(source_.run());
     scope.spawn(notices_.run());
     co_await scope.join();
@@ -50,8 +46,6 @@ class Cluster final : public MeshSource {
  private:
   io::Loop& loop_;
   std::string node_;
-  Rng rng_{io::kernel_seed()};
-  kube::Client client_;
   mesh::KubernetesSource source_;
   cluster::KubernetesWriter writer_;
   cluster::ClusterNotices notices_;
@@ -59,13 +53,13 @@ class Cluster final : public MeshSource {
 
 }  // namespace
 
-Result<std::unique_ptr<MeshSource>> open_mesh_source(const Config& config, io::Loop& loop) {
+Result<std::unique_ptr<MeshSource>> open_mesh_source(const Config& config, io::Loop& loop,
+                                                     ApiServer* api) {
   if (config.from_files()) {
     TRY(auto files, mesh::FileSource::open(config.source_dir));
     return std::make_unique<Folder>(std::move(files));
   }
-  TRY(const auto kube, kube::find_config(config.kubeconfig));
-  return std::make_unique<Cluster>(loop, kube, config.node);
+  return std::make_unique<Cluster>(loop, *api, config.node);
 }
 
 }  // namespace culvert::agent

@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "agent/config.h"
+#include "agent/api_server.h"
 #include "agent/enrol/notices.h"
 #include "agent/mesh/source.h"
 #include "ztunnel/lib/base/result.h"
@@ -28,8 +28,9 @@ class MeshSource {
   virtual io::Task<> run() = 0;
 };
 
-// open_mesh_source opens what `config` names. Fails with `config`: no such folder, or nothing that
-// says where the API server is. One that does not answer is no failure: it is tried again.
-Result<std::unique_ptr<MeshSource>> open_mesh_source(const Config& config, io::Loop& loop);
+// open_mesh_source opens what `config` names; `api` is there where that is in a cluster, and must
+// outlive it. Fails with `config` when there is no such folder.
+Result<std::unique_ptr<MeshSource>> open_mesh_source(const Config& config, io::Loop& loop,
+                                                     ApiServer* api);
 
 }  // namespace culvert::agent
