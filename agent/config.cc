@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/config.h"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
-#include <sstream>
+#include <utility>
+
+#include "agent/flags/flags.h"
 
 namespace culvert::agent {
 
 namespace {
 
-// One row a flag that takes a text.
-struct TextFlag {
-  const char* name;
-  std::string Config::* value;
-  const char* meaning;
-};
-constexpr TextFlag kTextFlags[] = {
+constexpr flags::TextFlag<Config> kTextFlags[] = {
     {"--node", &Config::node, "Name of this node: pods with that spec.nodeName are mine"},
     {"--source-dir", &Config::source_dir, "Folder of Kubernetes YAML files, for --source file"},
     {"--ca-dir", &Config::ca_dir, "Folder of the mesh's root and its key, for --ca local"},
@@ -28,17 +23,6 @@ constexpr TextFlag kTextFlags[] = {
     {"--log-format", &Config::log_format, "text or json"},
     {"--log-level", &Config::log_level, "off, error, warn, info, debug, trace; scope=level too"},
 };
-// Seconds. Shorter ones would be renewed all the time; longer ones outlive what nobody can revoke.
-constexpr std::int64_t kCertificateLifetimeMin = 60;
-constexpr std::int64_t kCertificateLifetimeMax = 24 * 3600;
-
-// The empty text, or what is wrong with `seconds`.
-std::string is_certificate_lifetime(const std::string& seconds) {
-  const std::int64_t value = std::atoll(seconds.c_str());
-  return value >= kCertificateLifetimeMin && value <= kCertificateLifetimeMax
-             ? ""
-             : "a certificate lives for 1m to 24h, and not for " + seconds + "s";
-}
 
 void add_cni_flags(CLI::App& app, cni::Keeper::Options& options) {
   app.add_option("--cni-conf-dir", options.conf_dir,
@@ -92,9 +76,7 @@ std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
   Config config;
   CLI::App app("culvert-agent: enrols the pods of one node in the mesh");
   app.set_version_flag("--version", std::string(CULVERT_VERSION));
-  for (const auto& flag : kTextFlags) {
-    app.add_option(flag.name, config.*flag.value, flag.meaning)->capture_default_str();
-  }
+  flags::add_texts(app, kTextFlags, config);
   app.add_option("--source", config.source, "Where the mesh's objects are")
       ->check(CLI::IsMember({"file", "kubernetes"}))
       ->capture_default_str();
@@ -105,14 +87,9 @@ std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
                  "cgroup2 folder that all pods and daemons of this node are below [found]");
   app.add_option("--probe-cgroup", config.probe_cgroup,
                  "The kubelet's cgroup2 folder: its probes reach pods directly [found]");
-  app.add_option("--certificate-lifetime", config.certificate_lifetime,
-                 "Life of the pods' certificates, renewed at its half, such as 24h")
-      ->transform(CLI::AsNumberWithUnit(
-          std::map<std::string, std::int64_t>{{"s", 1}, {"m", 60}, {"h", 3600}},
-          CLI::AsNumberWithUnit::CASE_SENSITIVE, "TIME"))
-      ->check(is_certificate_lifetime)
-      ->type_name("TIME")
-      ->default_str("24h");
+  flags::add_time(app, "--certificate-lifetime", config.certificate_lifetime,
+                  "Life of the pods' certificates, renewed at its half, such as 24h", "24h")
+      ->check(flags::is_certificate_lifetime);
   add_cni_flags(app, config.cni);
   app.add_flag("--remove,--remove-pins", config.remove,
                "Release all pods of this node, remove everything from the kernel, and end");
@@ -125,13 +102,8 @@ std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
   app.add_option("--namespace", config.in_namespace,
                  "Where Culvert is installed: for --ca kubernetes and --uninstall")
       ->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::ostringstream out;
-    std::ostringstream problem;
-    const int status = app.exit(error, out, problem);
-    return EarlyExit{.status = status == 0 ? 0 : 2, .text = out.str() + problem.str()};
+  if (auto early = flags::parse(app, argc, argv)) {
+    return std::move(*early);
   }
   if (const auto wrong = wrong_together(app, config); !wrong.empty()) {
     return EarlyExit{.status = 2, .text = wrong + ": see --help\n"};

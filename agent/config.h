@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "agent/cni/keeper.h"
+#include "agent/flags/early_exit.h"
 #include "ztunnel/lib/base/result.h"
 
 namespace culvert::agent {
@@ -40,11 +41,7 @@ struct Config {
   bool signs_here() const { return ca == "local"; }
 };
 
-// EarlyExit is an answer instead of a config: --help, --version or a flag that can't be read.
-struct EarlyExit {
-  int status = 0;
-  std::string text;  // to stdout if status is 0, else to stderr
-};
+using flags::EarlyExit;
 
 std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv);
 

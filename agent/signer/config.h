@@ -7,6 +7,7 @@
 #include <string>
 #include <variant>
 
+#include "agent/flags/early_exit.h"
 #include "ztunnel/lib/base/result.h"
 
 namespace culvert::signer {
@@ -24,11 +25,7 @@ struct Config {
   std::string log_level = "info";
 };
 
-// EarlyExit is an answer instead of a config: --help, --version or a flag that can't be read.
-struct EarlyExit {
-  int status = 0;
-  std::string text;  // to stdout if status is 0, else to stderr
-};
+using flags::EarlyExit;
 
 std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv);
 
