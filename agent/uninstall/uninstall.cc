@@ -5,7 +5,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -58,7 +57,8 @@ class Uninstall {
   }
   // call, but null where the object is not there.
   io::Task<json> call_if_there(kube::Request request);
-  io::Task<std::vector<json>> list(std::string path, kube::Query selectors);
+  // page gives a page of a list: the first if `next` is empty, which becomes empty at the last.
+  io::Task<json> page(std::string path, kube::Query selectors, std::string& next);
   io::Task<std::string> nodes_left();
 
   io::Loop& loop_;
@@ -139,32 +139,42 @@ io::Task<> Uninstall::release_nodes() {
 }
 
 io::Task<std::string> Uninstall::nodes_left() {
-  const auto pods =
-      co_await list(kube::collection_path(kube::kPods, options_.in_namespace),
-                    {{"labelSelector", fmt::format("app.kubernetes.io/name={}", kAgent)}});
   std::vector<std::string> nodes;
-  for (const auto& pod : pods) {
-    const auto conditions = items(child(child(pod, "status"), "conditions"));
-    const bool ready = std::ranges::any_of(conditions, [](const json& condition) {
-      return text(condition, "type") == "Ready" && text(condition, "status") == "True";
-    });
-    if (!ready) {
-      nodes.push_back(text(child(pod, "spec"), "nodeName"));
+  std::string next;
+  do {
+    const auto pods =
+        co_await page(kube::collection_path(kube::kPods, options_.in_namespace),
+                      {{"labelSelector", fmt::format("app.kubernetes.io/name={}", kAgent)}}, next);
+    for (const auto& pod : items(child(pods, "items"))) {
+      const auto conditions = items(child(child(pod, "status"), "conditions"));
+      const bool ready = std::ranges::any_of(conditions, [](const json& condition) {
+        return text(condition, "type") == "Ready" && text(condition, "status") == "True";
+      });
+      if (!ready) {
+        nodes.push_back(text(child(pod, "spec"), "nodeName"));
+      }
     }
-  }
+  } while (!next.empty());
   co_return nodes.empty() ? "(the DaemonSet does not say which)"
                           : fmt::format("{}", fmt::join(nodes, ", "));
 }
 
+// All are found first, since a list that is read for minutes expires.
 io::Task<> Uninstall::clear_annotations() {
-  int cleared = 0;
-  for (const auto& pod : co_await list(kube::collection_path(kube::kPods), {})) {
-    const auto& metadata = child(pod, "metadata");
-    if (text(child(metadata, "annotations"), mesh::kRedirectionAnnotation).empty()) {
-      continue;
+  std::vector<std::string> captured;
+  std::string next;
+  do {
+    const auto pods = co_await page(kube::collection_path(kube::kPods), {}, next);
+    for (const auto& pod : items(child(pods, "items"))) {
+      const auto& metadata = child(pod, "metadata");
+      if (!text(child(metadata, "annotations"), mesh::kRedirectionAnnotation).empty()) {
+        captured.push_back(
+            kube::object_path(kube::kPods, text(metadata, "namespace"), text(metadata, "name")));
+      }
     }
-    const auto path =
-        kube::object_path(kube::kPods, text(metadata, "namespace"), text(metadata, "name"));
+  } while (!next.empty());
+  int cleared = 0;
+  for (const auto& path : captured) {
     const auto patched = co_await call_if_there(
         {.verb = kube::Verb::merge_patch,
          .path = path + "/status",
@@ -176,13 +186,19 @@ io::Task<> Uninstall::clear_annotations() {
 }
 
 io::Task<> Uninstall::delete_requests() {
-  const auto requests =
-      co_await list(kube::collection_path(kube::kSigningRequests),
-                    {{"fieldSelector", fmt::format("spec.signerName={}", signer::kSignerName)}});
-  for (const auto& request : requests) {
-    co_await call_if_there({.verb = kube::Verb::remove,
-                            .path = kube::object_path(kube::kSigningRequests, {},
-                                                      text(child(request, "metadata"), "name"))});
+  std::vector<std::string> made;
+  std::string next;
+  do {
+    const auto requests = co_await page(
+        kube::collection_path(kube::kSigningRequests),
+        {{"fieldSelector", fmt::format("spec.signerName={}", signer::kSignerName)}}, next);
+    for (const auto& request : items(child(requests, "items"))) {
+      made.push_back(
+          kube::object_path(kube::kSigningRequests, {}, text(child(request, "metadata"), "name")));
+    }
+  } while (!next.empty());
+  for (const auto& path : made) {
+    co_await call_if_there({.verb = kube::Verb::remove, .path = path});
   }
 }
 
@@ -204,20 +220,14 @@ io::Task<json> Uninstall::call_if_there(kube::Request request) {
   co_return co_await std::move(answer);
 }
 
-io::Task<std::vector<json>> Uninstall::list(std::string path, kube::Query selectors) {
-  std::vector<json> all;
-  std::string next_page;
-  do {
-    auto query = selectors;
-    query.emplace_back("limit", "100");
-    if (!next_page.empty()) {
-      query.emplace_back("continue", next_page);
-    }
-    auto page = co_await client_.call({.path = path, .query = std::move(query)});
-    std::ranges::copy(items(child(page, "items")), std::back_inserter(all));
-    next_page = text(child(page, "metadata"), "continue");
-  } while (!next_page.empty());
-  co_return all;
+io::Task<json> Uninstall::page(std::string path, kube::Query selectors, std::string& next) {
+  selectors.emplace_back("limit", "100");
+  if (!next.empty()) {
+    selectors.emplace_back("continue", next);
+  }
+  auto page = co_await client_.call({.path = std::move(path), .query = std::move(selectors)});
+  next = text(child(page, "metadata"), "continue");
+  co_return page;
 }
 
 // The agent's container, that removes once and then stays, so that the pod is ready when its node
