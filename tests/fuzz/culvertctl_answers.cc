@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "tools/culvertctl/check/installed_lines.h"
 #include "tools/culvertctl/check/node_lines.h"
 #include "tools/culvertctl/lists.h"
 #include "tools/culvertctl/status.h"
@@ -60,5 +61,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
                                  kNow, [](const std::string&) { return Result<>(); });
   check_shown(render(lines, false));
   CULVERT_ASSERT(parse_json(to_json(lines), "lines").has_value());
+  const Answer any{*answer, ""};
+  const ClusterAnswers cluster{any, any, any, any, any, any, any, any};
+  check_shown(render(cluster_lines(cluster), false));
+  check_shown(render({rights_line(any, "mesh")}, false));
+  check_shown(render(installed_lines(cluster, "mesh"), false));
+  CULVERT_ASSERT(agent_places(cluster).size() <= field(*answer, "items").size());
+  check_shown(render(lines_in(*answer, "east"), false));
   return 0;
 }

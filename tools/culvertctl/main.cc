@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
   if (is_installing(options)) {
     return install(options.install);
   }
-  if (!options.nodes.node.empty()) {
+  if (!options.nodes.node.empty() && !concerns_cluster(options)) {
     return run_on_nodes(options.nodes, options.for_node);
   }
   const char* no_color = std::getenv("NO_COLOR");  // no-color.org: set and not empty

@@ -10,8 +10,6 @@
 namespace culvert::ctl {
 namespace {
 
-constexpr std::string_view kAll = "all";
-
 Result<std::vector<AgentPod>> find_pods(const NodesOptions& options) {
   TRY(const auto ran,
       run_quietly({"kubectl", "get", "pods", "--namespace", options.in_namespace, "--selector",
@@ -30,7 +28,7 @@ Result<int> show(const std::vector<AgentPod>& pods, const NodesOptions& options,
                  const std::vector<std::string>& arguments) {
   int worst = 0;
   for (const auto& pod : pods) {
-    if (options.node == kAll) {
+    if (options.node == kAllNodes) {
       std::printf("%s== %s\n", &pod == &pods.front() ? "" : "\n", pod.node.c_str());
       std::fflush(stdout);
     }
@@ -66,7 +64,7 @@ Result<std::vector<AgentPod>> agent_pods(const Json& list, const std::string& no
       continue;
     }
     nodes.push_back(pod.node);
-    if (node == kAll || pod.node == node) {
+    if (node == kAllNodes || pod.node == node) {
       pods.push_back(pod);
     }
   }
@@ -94,7 +92,7 @@ int run_on_nodes(const NodesOptions& options, const std::vector<std::string>& ar
   const auto pods = find_pods(options);
   Result<int> worst = pods ? Result<int>(0) : Result<int>(fail(pods.error()));
   if (pods) {
-    const bool together = options.json && options.node == kAll;
+    const bool together = options.json && options.node == kAllNodes;
     worst = together ? show_json(*pods, options, arguments) : show(*pods, options, arguments);
   }
   if (!worst) {

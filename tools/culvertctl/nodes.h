@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tools/culvertctl/fields.h"
@@ -10,8 +11,10 @@
 
 namespace culvert::ctl {
 
+inline constexpr std::string_view kAllNodes = "all";
+
 struct NodesOptions {
-  std::string node;  // a node's name, or "all"
+  std::string node;  // a node's name, or kAllNodes
   std::string in_namespace = "culvert-system";
   bool json = false;
 };

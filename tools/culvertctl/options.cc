@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 
 #include "tools/culvertctl/nearest.h"
 
@@ -23,7 +24,7 @@ Examples:
   culvertctl check
   culvertctl workloads shop/server
   culvertctl connections --pod shop/client
-  culvertctl --node all check
+  culvertctl --node all status
   culvertctl services -o json | jq '.[].vips')";
 
 struct Command {
@@ -33,7 +34,7 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"check", "Whether all is well on this node, and what to do where it is not", nullptr},
+    {"check", "Whether all is well on this node or, from elsewhere, in the cluster", nullptr},
     {"status", "How the daemons of this node are, and which pods are enrolled", nullptr},
     {"workloads", "The workloads of the mesh", "a name, namespace/name, uid or address"},
     {"services", "The services of the mesh", "a name, namespace/name, hostname or address"},
@@ -63,13 +64,19 @@ void add_commands(CLI::App& app, Options& options) {
   verdicts->add_option("--program", options.program, "Only those of this kernel program");
   verdicts->add_flag("--all", options.all, "Also those that never happened");
   CLI::App* check = app.get_subcommand("check");
-  CLI::Option* pre = check->add_flag("--pre", options.before_installation,
-                                     "Whether this node can run Culvert, before it is installed");
-  check->add_option("--cni-conf-dir", options.cni_conf_dir, "Folder of the CNI configuration")
+  CLI::Option* pre =
+      check->add_flag("--pre", options.before_installation,
+                      "Whether this node, or the cluster, can run Culvert, before it is installed");
+  const auto here = [&options](const std::string&) { options.here = true; };
+  check
+      ->add_option("--cni-conf-dir", options.cni_conf_dir,
+                   "Folder of this node's CNI configuration")
       ->needs(pre)
+      ->each(here)
       ->capture_default_str();
-  check->add_option("--pin-dir", options.pin_dir, "Folder of the eBPF pins")
+  check->add_option("--pin-dir", options.pin_dir, "Folder of this node's eBPF pins")
       ->needs(pre)
+      ->each(here)
       ->capture_default_str();
 }
 
@@ -134,6 +141,18 @@ bool is_installing(const Options& options) {
   return std::ranges::find(kInstallCommands, options.command) != std::end(kInstallCommands);
 }
 
+bool concerns_cluster(const Options& options) {
+  if (options.command != "check") {
+    return false;
+  }
+  if (!options.nodes.node.empty()) {
+    return options.nodes.node == kAllNodes && !options.before_installation;
+  }
+  std::error_code error;
+  return !options.here && !std::filesystem::is_directory(options.run_dir, error) &&
+         is_there("kubectl");
+}
+
 Invocation parse(std::vector<std::string> arguments, std::string run_dir) {
   Options options;
   options.run_dir = std::move(run_dir);
@@ -143,6 +162,7 @@ Invocation parse(std::vector<std::string> arguments, std::string run_dir) {
   app.set_version_flag("--version", "culvertctl " CULVERT_VERSION);
   app.add_option("--run-dir", options.run_dir,
                  "Where the daemons' sockets are (env CULVERT_RUN_DIR)")
+      ->each([&options](const std::string&) { options.here = true; })
       ->capture_default_str();
   app.add_option("-o,--output", format, "How to write: table or json")
       ->check(CLI::IsMember({"table", "json"}))

@@ -29,7 +29,8 @@ struct Options {
   std::string pod;                   // of connections
   std::string program;               // of verdicts
   bool all = false;                  // of verdicts: those that never happened too
-  bool before_installation = false;  // of check, and with it:
+  bool before_installation = false;  // of check, and with it the two folders
+  bool here = false;                 // of check: a folder of this node was named
   std::string cni_conf_dir = "/etc/cni/net.d";
   std::string pin_dir = "/sys/fs/bpf/culvert";
   NodesOptions nodes = {};                 // with a node: there, and not here
@@ -47,6 +48,10 @@ struct Invocation {
   std::string text;
   Exit exit = Exit::ok;
 };
+
+// concerns_cluster tells whether a check is one of a cluster, by kubectl: it says so, or this is no
+// node but a place with kubectl. A node has the daemons' folder, or its folders are named.
+bool concerns_cluster(const Options& options);
 
 // parse reads the arguments without the program's name. `run_dir` is the default of --run-dir.
 Invocation parse(std::vector<std::string> arguments, std::string run_dir);

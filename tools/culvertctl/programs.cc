@@ -4,11 +4,14 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <sstream>
 #include <string_view>
 #include <system_error>
 
@@ -57,7 +60,19 @@ int exit_code_of(pid_t pid) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+// A file in memory holds however much a program writes, and nobody has to read meanwhile.
+Result<Fd> memory_file(std::string_view content = {}) {
+  Fd file(::memfd_create("culvertctl", MFD_CLOEXEC));
+  if (!file ||
+      ::write(file.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size())) {
+    return fail_errno(errno, "make a file in memory");
+  }
+  ::lseek(file.get(), 0, SEEK_SET);
+  return file;
+}
+
 std::string read_all(int fd) {
+  ::lseek(fd, 0, SEEK_SET);
   std::string text;
   std::array<char, 4096> buffer;
   for (;;) {
@@ -74,30 +89,40 @@ std::string read_all(int fd) {
 
 }  // namespace
 
-Result<Ran> run_quietly(const Command& command) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) {
-    return fail_errno(errno, "make a pipe");
-  }
-  Fd reader(ends[0]);
-  Fd writer(ends[1]);
+Result<Ran> run_quietly(const Command& command, std::string_view input) {
+  TRY(const Fd in, memory_file(input));
+  TRY(const Fd out, memory_file());
+  TRY(const Fd error, memory_file());
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, writer.get(), STDOUT_FILENO);
-  ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  if (!input.empty()) {  // or it is ours: a credential plugin of kubectl may ask the person
+    ::posix_spawn_file_actions_adddup2(&actions, in.get(), STDIN_FILENO);
+  }
+  ::posix_spawn_file_actions_adddup2(&actions, out.get(), STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, error.get(), STDERR_FILENO);
   const auto pid = start(command, &actions);
   ::posix_spawn_file_actions_destroy(&actions);
   if (!pid) {
     return fail(pid.error());
   }
-  writer.reset();  // or the end would never be read
-  std::string out = read_all(reader.get());
-  return Ran{.exit_code = exit_code_of(*pid), .out = std::move(out)};
+  const int exit_code = exit_code_of(*pid);
+  return Ran{.exit_code = exit_code, .out = read_all(out.get()), .error = read_all(error.get())};
 }
 
 Result<Ran> run_shown(const Command& command) {
   TRY(const auto pid, start(command, nullptr));
-  return Ran{.exit_code = exit_code_of(pid), .out = {}};
+  return Ran{.exit_code = exit_code_of(pid), .out = {}, .error = {}};
+}
+
+bool is_there(const std::string& program) {
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path == nullptr ? "" : path);
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (::access((folder + "/" + program).c_str(), X_OK) == 0) {
+      return true;
+    }
+  }
+  return false;
 }
 
 std::string to_shell(const Command& command) {

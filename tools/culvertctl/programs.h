@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ztunnel/lib/base/result.h"
@@ -14,12 +15,16 @@ using Command = std::vector<std::string>;
 struct Ran {
   int exit_code = 0;  // 128 + the signal's number when one ended it
   std::string out;    // what it wrote to its standard output
+  std::string error;  // and to its standard error
 };
 
-// run_quietly takes a program's standard output and drops its errors; run_shown leaves both where
-// ours go, and gives no `out`. Both fail with `config` when it can't be started.
-Result<Ran> run_quietly(const Command& command);
+// run_quietly gives `input` to a program and takes what it writes; run_shown leaves all of it where
+// ours is. Both fail with `config` when it can't be started.
+Result<Ran> run_quietly(const Command& command, std::string_view input = {});
 Result<Ran> run_shown(const Command& command);
+
+// is_there tells whether a program is found on PATH.
+bool is_there(const std::string& program);
 
 // to_shell gives a line to copy into a shell, quoted where needed.
 std::string to_shell(const Command& command);

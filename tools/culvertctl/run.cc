@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "tools/culvertctl/check/cluster_check.h"
 #include "tools/culvertctl/check/node_lines.h"
 #include "tools/culvertctl/check/pre_lines.h"
 #include "tools/culvertctl/check/probe.h"
@@ -28,11 +29,10 @@ Result<Json> ask(std::string_view name, std::string_view path, const Options& op
   return parse_json(body, fmt::format("what {} answers to {}", name, path));
 }
 
-DaemonAnswer answer(std::string_view name, std::string_view path, const Options& options,
-                    const Surroundings& surroundings) {
+Answer answer(std::string_view name, std::string_view path, const Options& options,
+              const Surroundings& surroundings) {
   auto value = ask(name, path, options, surroundings);
-  return value ? DaemonAnswer{std::move(*value), ""}
-               : DaemonAnswer{nullptr, to_string(value.error())};
+  return value ? Answer{std::move(*value), ""} : Answer{nullptr, to_string(value.error())};
 }
 
 Outcome run_status(const Options& options, const Surroundings& surroundings) {
@@ -55,15 +55,23 @@ Lines look_at_node(const Options& options, const Surroundings& surroundings) {
                     [](const std::string& address) { return probe_pod(address); });
 }
 
-Outcome run_check(const Options& options, const Surroundings& surroundings) {
-  Lines lines = options.before_installation
-                    ? pre_lines({.cni_conf_dir = options.cni_conf_dir, .pin_dir = options.pin_dir})
-                    : look_at_node(options, surroundings);
-  if (!options.before_installation && has_failed(lines)) {
-    // What is on its way between the daemons may be there by now.
-    std::this_thread::sleep_for(kSecondLookAfter);
-    lines = look_at_node(options, surroundings);
+Lines check_node(const Options& options, const Surroundings& surroundings) {
+  if (options.before_installation) {
+    return pre_lines({.cni_conf_dir = options.cni_conf_dir, .pin_dir = options.pin_dir});
   }
+  const Lines lines = look_at_node(options, surroundings);
+  if (!has_failed(lines)) {
+    return lines;
+  }
+  // What is on its way between the daemons may be there by now.
+  std::this_thread::sleep_for(kSecondLookAfter);
+  return look_at_node(options, surroundings);
+}
+
+Outcome run_check(const Options& options, const Surroundings& surroundings) {
+  const Lines lines = concerns_cluster(options)
+                          ? check_cluster(options.nodes, options.before_installation)
+                          : check_node(options, surroundings);
   return {.exit = has_failed(lines) ? Exit::failed : Exit::ok,
           .out = options.json ? to_json(lines) : render(lines, surroundings.colour),
           .error = {}};

@@ -95,7 +95,7 @@ void append_errors(std::string& out, const Json& errors, bool colour) {
   }
 }
 
-bool append_problem(std::string& out, const DaemonAnswer& answer, bool colour) {
+bool append_problem(std::string& out, const Answer& answer, bool colour) {
   if (answer.problem.empty()) {
     return false;
   }

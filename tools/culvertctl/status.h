@@ -8,17 +8,17 @@
 
 namespace culvert::ctl {
 
-// DaemonAnswer is what one daemon said, or why it said nothing.
-struct DaemonAnswer {
+// Answer is what a daemon, or a cluster, said, or why it said nothing.
+struct Answer {
   Json value;  // null where `problem` is set
   std::string problem;
 };
 
 struct StatusPage {
-  DaemonAnswer ztunnel;  // GET /status
-  DaemonAnswer agent;    // GET /status
-  DaemonAnswer pods;     // the agent's GET /pods
-  DaemonAnswer errors;   // the agent's GET /errors
+  Answer ztunnel;  // GET /status
+  Answer agent;    // GET /status
+  Answer pods;     // the agent's GET /pods
+  Answer errors;   // the agent's GET /errors
 };
 
 std::string render(const StatusPage& page, bool colour);

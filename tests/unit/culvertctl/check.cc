@@ -17,7 +17,7 @@ constexpr WallClock kNow{std::chrono::seconds(1'700'000'000)};  // 2023-11-14T22
 
 // A node on which all is well.
 NodeAnswers healthy() {
-  const auto parse = [](const char* text) { return DaemonAnswer{Json::parse(text), ""}; };
+  const auto parse = [](const char* text) { return Answer{Json::parse(text), ""}; };
   return {.agent = parse(R"({"version":"0.1.0","uptimeSeconds":90,"source":"/objects",
             "complete":true,"probeCgroup":"/sys/fs/cgroup/kubelet","cniConfDir":"/etc/cni/net.d",
             "addresses":2,"policies":1,"xdsClients":1})"),
@@ -60,7 +60,7 @@ void check_only(const Lines& lines, std::string_view name, const std::string& wo
   CHECK(has_failed(lines));
 }
 
-DaemonAnswer error(const std::string& part, const std::string& sentence) {
+Answer error(const std::string& part, const std::string& sentence) {
   return {Json::array({{{"part", part}, {"file", ""}, {"object", ""}, {"error", sentence}}}), ""};
 }
 
@@ -207,7 +207,7 @@ TEST_CASE("answers of any shape give lines") {
   for (const char* shape : {"null", "[]", "{}", "7", R"([[],{"ips":7,"state":"captured"}])",
                             R"({"certificates":[{"certChain":[7]}],"workloads":7})"}) {
     CAPTURE(shape);
-    const DaemonAnswer odd{Json::parse(shape), ""};
+    const Answer odd{Json::parse(shape), ""};
     CHECK(lines_of({odd, odd, odd, odd, odd}).size() == lines_of(healthy()).size());
   }
 }

@@ -47,6 +47,24 @@ TEST_CASE("the node gets the command without what led there") {
       "kubectl exec --namespace culvert-system a-1 --container agent -- culvertctl check -o json");
 }
 
+TEST_CASE("a check is one of the cluster if it says so, or where there is no node") {
+  const auto concerns = [](const std::vector<std::string>& arguments, const char* run_dir) {
+    const auto invocation = parse(arguments, run_dir);
+    return invocation.options && concerns_cluster(*invocation.options);
+  };
+  constexpr const char* kNowhere = "/nowhere/culvert";
+  CHECK(concerns({"check", "--node", "all"}, "/tmp"));
+  CHECK_FALSE(concerns({"check", "--node", "a"}, kNowhere));
+  CHECK_FALSE(concerns({"check", "--node", "all", "--pre"}, kNowhere));
+  CHECK_FALSE(concerns({"status", "--node", "all"}, kNowhere));
+  for (const auto& check : {std::vector<std::string>{"check"}, {"check", "--pre"}}) {
+    CHECK(concerns(check, kNowhere) == is_there("kubectl"));
+    CHECK_FALSE(concerns(check, "/tmp"));
+  }
+  CHECK_FALSE(concerns({"check", "--run-dir", kNowhere}, kNowhere));
+  CHECK_FALSE(concerns({"check", "--pre", "--pin-dir", "/sys/fs/bpf"}, kNowhere));
+}
+
 TEST_CASE("flags that are not ours go on to helm, when installing alone") {
   const auto install =
       parse({"install", "--set", "a=b", "--run", "--namespace", "mesh"}, "/run/culvert");

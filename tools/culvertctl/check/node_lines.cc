@@ -20,23 +20,6 @@ constexpr std::string_view kMesh = "mesh (xDS)";
 // 8 pods are probed: each takes a moment, and what is wrong with the node is wrong with all.
 constexpr std::size_t kProbesMax = 8;
 
-// What is said of a line before its group and name are put to it.
-struct Verdict {
-  LineState state = LineState::good;
-  std::string reason;
-  std::string next_step;
-};
-
-Verdict good(std::string reason) {
-  return {.state = LineState::good, .reason = std::move(reason), .next_step = {}};
-}
-Verdict failed(std::string reason, std::string next_step) {
-  return {LineState::failed, std::move(reason), std::move(next_step)};
-}
-Verdict skipped(std::string reason) {
-  return {.state = LineState::skipped, .reason = std::move(reason), .next_step = {}};
-}
-
 bool is_met(const Line& line) {
   return line.state == LineState::good || line.state == LineState::warning;
 }
@@ -176,9 +159,8 @@ Verdict certificates(const NodeAnswers& answers, WallClock now) {
                     "see in ztunnel's log why it was not renewed, and compare the node's clock");
     }
     if (left < (*until - *from) / 4) {
-      late = {LineState::warning,
-              identity + " should have been renewed; it ends in " + short_duration(left),
-              "see in ztunnel's log why it was not"};
+      late = warning(identity + " should have been renewed; it ends in " + short_duration(left),
+                     "see in ztunnel's log why it was not");
     }
     least = std::min(least.value_or(left), left);
   }
@@ -223,9 +205,10 @@ Verdict io_uring(const Json& status) {
   if (reason.empty()) {
     return good(text(status, "ioBackend"));
   }
-  return {LineState::warning, reason,
-          "allow io_uring (kernel.io_uring_disabled, the container's seccomp profile): epoll is "
-          "slower"};
+  return warning(
+      reason,
+      "allow io_uring (kernel.io_uring_disabled, the container's seccomp profile): epoll is "
+      "slower");
 }
 
 Verdict probe_connection(const NodeAnswers& answers, const Lines& before, const Probe& probe) {
@@ -256,8 +239,7 @@ Verdict probe_connection(const NodeAnswers& answers, const Lines& before, const 
 Lines node_lines(const NodeAnswers& answers, WallClock now, const Probe& probe) {
   Lines lines;
   const auto add = [&](std::string_view group, std::string_view name, Verdict verdict) {
-    lines.push_back(
-        {group, name, verdict.state, std::move(verdict.reason), std::move(verdict.next_step)});
+    lines.push_back(line(group, name, std::move(verdict)));
   };
   const bool has_agent = answers.agent.problem.empty();
   const bool has_ztunnel = answers.ztunnel.problem.empty();
@@ -267,7 +249,7 @@ Lines node_lines(const NodeAnswers& answers, WallClock now, const Probe& probe) 
   const auto of_ztunnel = [&](std::string_view name, const std::function<Verdict()>& judge) {
     add(kZtunnel, name, has_ztunnel ? judge() : skipped("ztunnel does not answer"));
   };
-  const auto answers_itself = [&](std::string_view daemon, const DaemonAnswer& answer) {
+  const auto answers_itself = [&](std::string_view daemon, const Answer& answer) {
     add(daemon, "answers",
         answer.problem.empty()
             ? good(uptime(answer.value))

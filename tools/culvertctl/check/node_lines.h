@@ -12,11 +12,11 @@
 namespace culvert::ctl {
 
 struct NodeAnswers {
-  DaemonAnswer agent;    // GET /status
-  DaemonAnswer errors;   // the agent's GET /errors
-  DaemonAnswer pods;     // the agent's GET /pods
-  DaemonAnswer ztunnel;  // GET /status
-  DaemonAnswer dump;     // ztunnel's GET /config_dump
+  Answer agent;    // GET /status
+  Answer errors;   // the agent's GET /errors
+  Answer pods;     // the agent's GET /pods
+  Answer ztunnel;  // GET /status
+  Answer dump;     // ztunnel's GET /config_dump
 };
 
 // Probe makes a connection to ztunnel through the pod of this address (probe.h).

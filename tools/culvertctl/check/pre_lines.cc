@@ -29,8 +29,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kKernel = "kernel";
-constexpr std::string_view kNode = "node";
+constexpr const char* kKernel = "kernel";
+constexpr const char* kNode = "node";
 
 // The floor of the product. Vendors port features back, so that a lower number is no failure if
 // nothing is missing.
@@ -118,7 +118,7 @@ std::vector<std::string> plugin_types(const std::string& path) {
 }  // namespace
 
 Line kernel_line(std::string_view release, const std::vector<std::string>& missing) {
-  constexpr std::string_view kName = "features";
+  constexpr const char* kName = "features";
   if (!missing.empty()) {
     return {kKernel, kName, LineState::failed,
             fmt::format("Linux {}: {}", release, fmt::join(missing, "; ")),
@@ -157,7 +157,7 @@ Line rights_line(std::string_view status) {
 }
 
 Line meshes_line(const std::string& cni_conf_dir) {
-  constexpr std::string_view kName = "other meshes";
+  constexpr const char* kName = "other meshes";
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(cni_conf_dir, error)) {
     for (const auto& type : plugin_types(entry.path())) {
@@ -178,7 +178,7 @@ Line meshes_line(const std::string& cni_conf_dir) {
 }
 
 Line cni_line(const std::string& cni_conf_dir) {
-  constexpr std::string_view kName = "CNI configuration";
+  constexpr const char* kName = "CNI configuration";
   const auto state = cni::look_at(cni_conf_dir, cni::entry_of({}));
   const std::string problem = state.problems.empty() ? "" : state.problems.front();
   if (state.primary.empty()) {

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/culvertctl/check/cluster_check.h"
+
+#include <algorithm>
+#include <iterator>
+#include <sstream>
+
+#include "tools/culvertctl/check/installed_lines.h"
+#include "tools/culvertctl/programs.h"
+
+namespace culvert::ctl {
+namespace {
+
+// A server that is away is said within this time, and not after kubectl's patience.
+constexpr const char* kRequestTimeout = "--request-timeout=10s";
+
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+Result<std::string> kubectl(Command arguments, std::string_view input = {}) {
+  arguments.insert(arguments.begin(), {"kubectl", kRequestTimeout});
+  TRY(auto ran, run_quietly(arguments, input));
+  if (ran.exit_code != 0) {
+    return fail(Errc::unavailable, "kubectl says: " + first_line(ran.error));
+  }
+  return std::move(ran.out);
+}
+
+Answer answer_of(Result<Json> value) {
+  return value ? Answer{std::move(*value), ""} : Answer{nullptr, to_string(value.error())};
+}
+
+Answer ask(const Command& arguments) {
+  const auto read = [&]() -> Result<Json> {
+    TRY(const std::string out, kubectl(arguments));
+    return parse_json(out, "what kubectl writes");
+  };
+  return answer_of(read());
+}
+
+Answer ask_text(const Command& arguments, std::string_view input = {}) {
+  const auto read = [&]() -> Result<Json> {
+    TRY(const std::string out, kubectl(arguments, input));
+    Json all = Json::array();
+    std::istringstream text(out);
+    for (std::string one; std::getline(text, one);) {
+      all.push_back(one);
+    }
+    return all;
+  };
+  return answer_of(read());
+}
+
+ClusterAnswers ask_cluster(const std::string& in_namespace, bool before_installation) {
+  ClusterAnswers answers{.version = ask({"get", "--raw", "/version"})};
+  if (!answers.version.problem.empty()) {
+    return answers;
+  }
+  answers.nodes = ask({"get", "nodes", "-o", "json"});
+  answers.leases =
+      ask({"get", "leases", "-n", "kube-node-lease", "-o", "json", "--show-managed-fields"});
+  answers.redirects = ask({"get", "daemonsets,mutatingwebhookconfigurations", "-A", "-o", "json"});
+  answers.versions = ask_text({"api-versions"});
+  answers.space =
+      ask({"get", "namespaces", "-o", "json", "--field-selector", "metadata.name=" + in_namespace});
+  if (before_installation) {
+    answers.rights = ask_text({"create", "-f", "-", "-o", R"(jsonpath={.status.allowed}{"\n"})"},
+                              review_of_rights(in_namespace));
+  } else {
+    answers.ours = ask({"get", "daemonsets,deployments,pods", "-n", in_namespace, "-o", "json"});
+  }
+  return answers;
+}
+
+Lines ask_node(const AgentPlace& place, const NodesOptions& options) {
+  const auto answers = [&](Verdict verdict) {
+    Line only = line("agent", "answers", std::move(verdict));
+    only.node = place.node;
+    return Lines{std::move(only)};
+  };
+  if (!place.why_not.empty()) {
+    return answers(skipped(place.why_not));
+  }
+  const auto ran = run_quietly(
+      in_pod({.node = place.node, .name = place.pod}, options, {"check", "-o", "json"}));
+  if (!ran) {
+    return answers(failed(to_string(ran.error()), "kubectl has to be there"));
+  }
+  // A check that found something exits with 1, and is an answer.
+  const auto root = parse_json(ran->out, "what culvertctl writes");
+  Lines lines = root ? lines_in(*root, place.node) : Lines();
+  if (lines.empty()) {
+    return answers(failed("kubectl exec into " + place.pod + ": " + first_line(ran->error),
+                          "use an account that may exec there, or see whether the kubelet of that "
+                          "node answers the API server"));
+  }
+  for (Line& one : lines) {
+    if (!place.has_ztunnel && one.group == "ztunnel" && one.state == LineState::failed) {
+      one.state = LineState::skipped;
+      one.reason = "no ztunnel runs there";
+      one.next_step.clear();
+    }
+  }
+  return lines;
+}
+
+}  // namespace
+
+Lines check_cluster(const NodesOptions& options, bool before_installation) {
+  const auto answers = ask_cluster(options.in_namespace, before_installation);
+  Lines lines = cluster_lines(answers);
+  if (!answers.version.problem.empty()) {
+    return lines;
+  }
+  if (before_installation) {
+    lines.push_back(rights_line(answers.rights, options.in_namespace));
+    return lines;
+  }
+  std::ranges::move(installed_lines(answers, options.in_namespace), std::back_inserter(lines));
+  for (const auto& place : agent_places(answers)) {
+    std::ranges::move(ask_node(place, options), std::back_inserter(lines));
+  }
+  return lines;
+}
+
+}  // namespace culvert::ctl
