@@ -36,6 +36,7 @@ struct Command {
 constexpr Command kCommands[] = {
     {"check", "Whether all is well on this node or, from elsewhere, in the cluster", nullptr},
     {"status", "How the daemons of this node are, and which pods are enrolled", nullptr},
+    {"ready", "Whether this node's agent serves its mesh: its readiness probe", nullptr},
     {"workloads", "The workloads of the mesh", "a name, namespace/name, uid or address"},
     {"services", "The services of the mesh", "a name, namespace/name, hostname or address"},
     {"policies", "The authorization policies in force", "a name or namespace/name"},

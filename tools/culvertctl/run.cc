@@ -12,6 +12,7 @@
 #include "tools/culvertctl/check/probe.h"
 #include "tools/culvertctl/lists.h"
 #include "tools/culvertctl/status.h"
+#include "tools/culvertctl/table.h"
 
 namespace culvert::ctl {
 namespace {
@@ -43,6 +44,21 @@ Outcome run_status(const Options& options, const Surroundings& surroundings) {
   return {.exit = is_whole(page) ? Exit::ok : Exit::failed,
           .out = options.json ? to_json(page) : render(page, surroundings.colour),
           .error = {}};
+}
+
+// The agent's own readiness: it does not wait for ztunnel, which waits for it.
+Outcome run_ready(const Options& options, const Surroundings& surroundings) {
+  const auto status = ask("agent", "/status", options, surroundings);
+  if (!status) {
+    return {Exit::failed, "", fmt::format("culvertctl: {}\n", to_string(status.error()))};
+  }
+  if (text(*status, "complete") != "true") {
+    return {Exit::failed, "",
+            fmt::format("culvertctl: the agent has not read {} as a whole yet: its log says what "
+                        "it waits for\n",
+                        printable(text(*status, "source")))};
+  }
+  return {Exit::ok, "ready\n", ""};
 }
 
 Lines look_at_node(const Options& options, const Surroundings& surroundings) {
@@ -93,6 +109,9 @@ Json without_zeros(const Json& items) {
 Outcome run(const Options& options, const Surroundings& surroundings) {
   if (options.command == "check") {
     return run_check(options, surroundings);
+  }
+  if (options.command == "ready") {
+    return run_ready(options, surroundings);
   }
   const List* list = list_of(options.command);
   if (list == nullptr) {

@@ -107,6 +107,21 @@ TEST_CASE("status shows the daemon that is there and fails for the one that is n
   CHECK(page["agent"].contains("problem"));
 }
 
+TEST_CASE("an agent is ready once it has its mesh, whether ztunnel is there or not") {
+  const auto ready = [](const char* status) {
+    const FakeDaemon agent(std::string("HTTP/1.1 200 OK\r\n\r\n") + status);
+    std::filesystem::rename(agent.socket(), agent.folder() + "/agent-admin.sock");
+    return run({.command = "ready", .run_dir = agent.folder()}, {});
+  };
+  CHECK(ready(R"({"source": "kubernetes", "complete": true})").exit == Exit::ok);
+  const Outcome incomplete = ready(R"({"source": "kubernetes", "complete": false})");
+  CHECK(incomplete.exit == Exit::failed);
+  CHECK(incomplete.error.contains("has not read kubernetes as a whole"));
+  const Outcome away = run({.command = "ready", .run_dir = "/nowhere"}, {});
+  CHECK(away.exit == Exit::failed);
+  CHECK(away.error.contains("can't reach agent"));
+}
+
 TEST_CASE("a daemon's members can't draw on the terminal, neither by name nor by value") {
   const StatusPage page{.ztunnel = {},
                         .agent = {nlohmann::json{{"a\x1b[31m", "b\x1b[31m"}}, ""},
