@@ -141,11 +141,16 @@ bool is_mine(const Pod& pod, const MeshOptions& options) {
   return !pod.node.empty() && pod.node == options.node;
 }
 
+std::string_view dataplane_mode(const Meta& meta) {
+  return text_of(meta.labels, kDataplaneMode);
+}
+
 std::optional<bool> is_ambient(const Objects& objects, const Pod& pod) {
   if (pod.meta.annotations.contains(kSidecarStatus)) {
     return false;  // it has a proxy of its own already
   }
-  if (const auto own = text_of(pod.meta.labels, kDataplaneMode); !own.empty()) {
+  // Any other value leaves it to the namespace, as Istio does.
+  if (const auto own = dataplane_mode(pod.meta); own == "ambient" || own == "none") {
     return own == "ambient";
   }
   const auto ns = objects.namespaces.find({{}, pod.meta.ns});
@@ -153,7 +158,7 @@ std::optional<bool> is_ambient(const Objects& objects, const Pod& pod) {
 }
 
 bool is_ambient(const Namespace& ns) {
-  return text_of(ns.meta.labels, kDataplaneMode) == "ambient";
+  return dataplane_mode(ns.meta) == "ambient";
 }
 
 pb::Workload workload_of(const Objects& objects, const MeshOptions& options,

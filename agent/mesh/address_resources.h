@@ -17,8 +17,11 @@ namespace culvert::mesh {
 // is_mine: the pod runs on the node of these options.
 bool is_mine(const Pod& pod, const MeshOptions& options);
 
+// dataplane_mode gives the value of the label that asks for the mesh or against it; empty if none.
+std::string_view dataplane_mode(const Meta& meta);
+
 // is_ambient: the labels of the pod, or else of its namespace, ask for the mesh. None if the pod
-// says nothing and its namespace is not known (yet).
+// says neither yes nor no and its namespace is not known (yet).
 std::optional<bool> is_ambient(const Objects& objects, const Pod& pod);
 bool is_ambient(const Namespace& ns);
 

@@ -108,6 +108,32 @@ void report_host_network(const Objects& objects, const MeshOptions& options, Tra
   }
 }
 
+// A label that nobody understands is rather a slip than a wish.
+void report_unknown_mode(const Meta& meta, std::string object, const char* instead,
+                         std::vector<Problem>& problems) {
+  const auto mode = dataplane_mode(meta);
+  if (mode.empty() || mode == "ambient" || mode == "none") {
+    return;
+  }
+  auto sentence =
+      fmt::format("{}: its label istio.io/dataplane-mode={} is neither ambient nor none; {}",
+                  object, mode, instead);
+  problems.push_back({{}, std::move(object), std::move(sentence)});
+}
+
+void report_unknown_modes(const Objects& objects, const MeshOptions& options,
+                          std::vector<Problem>& problems) {
+  for (const auto& [key, ns] : objects.namespaces) {
+    report_unknown_mode(ns.meta, named("Namespace", key), "its pods stay outside of the mesh",
+                        problems);
+  }
+  for (const auto& [key, pod] : objects.pods) {
+    if (is_mine(pod, options) && !pod.finished) {
+      report_unknown_mode(pod.meta, named("Pod", key), "its namespace decides", problems);
+    }
+  }
+}
+
 void add_addresses(const Objects& objects, const MeshOptions& options,
                    const std::set<std::string>& enrolled, Translation& result) {
   static const ServedPorts kNone;
@@ -154,6 +180,7 @@ Translation translate(const Objects& objects, const MeshOptions& options,
   }
   add_local(objects, options, result.mesh);
   report_host_network(objects, options, result);
+  report_unknown_modes(objects, options, result.problems);
   report_unserved(objects, result.problems);
   return result;
 }

@@ -118,6 +118,37 @@ TEST_CASE("a pod of mine on the node's network that asks for the mesh is refused
   CHECK(translated(ambient_namespace() + elsewhere).refused.empty());
 }
 
+TEST_CASE("a dataplane mode that nobody knows is named, and leaves a pod to its namespace") {
+  const auto ns = ambient_namespace();
+  const auto typo = pod_yaml("a", "10.0.0.1", "labels: {istio.io/dataplane-mode: ambiend}");
+  const auto inside = translated(ns + typo);
+  REQUIRE(inside.mesh.pods.size() == 1);
+  CHECK(sentences(inside.problems) ==
+        std::vector<std::string>{"Pod shop/a: its label istio.io/dataplane-mode=ambiend is neither "
+                                 "ambient nor none; its namespace decides"});
+  const std::string strange =
+      "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: "
+      "{istio.io/dataplane-mode: sidecar}}\n";
+  const auto outside = translated(strange + pod_yaml("a", "10.0.0.1"));
+  CHECK(outside.mesh.pods.empty());
+  CHECK(sentences(outside.problems) ==
+        std::vector<std::string>{"Namespace shop: its label istio.io/dataplane-mode=sidecar is "
+                                 "neither ambient nor none; its pods stay outside of the mesh"});
+  // Of the pods of other nodes their own agents tell.
+  CHECK(translated(ns + pod_yaml("a", "10.0.0.1", "labels: {istio.io/dataplane-mode: x}", "n2"))
+            .problems.empty());
+}
+
+TEST_CASE("a pod's own label goes before its namespace's, when the two contradict each other") {
+  const std::string out =
+      "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: "
+      "{istio.io/dataplane-mode: none}}\n";
+  const auto in =
+      translated(out + pod_yaml("a", "10.0.0.1", "labels: {istio.io/dataplane-mode: ambient}"));
+  CHECK(in.mesh.pods.size() == 1);
+  CHECK(in.problems.empty());
+}
+
 TEST_CASE("the other pods of mine are outside; of a namespace that is not known nobody can tell") {
   const auto plain = [](const std::string& text) { return translated(text).mesh.plain_pods; };
   const std::set<std::string> a = {"uid-a"};
