@@ -2,6 +2,7 @@
 // is not installed, not allowed or not there is said.
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/kube/cluster.h"
+#include "tests/kube/rights.h"
 
 namespace culvert::lab {
 
@@ -83,34 +84,14 @@ spec: {clusterIP: 10.96.7.7, ports: [{port: 80, targetPort: 8080}]}
   CHECK(cluster.knows("workloads", "cart"));
 }
 
-TEST_CASE("a mesh is not announced while the agent lacks one of its rights, which is named") {
-  Cluster cluster("kube rights");
-  cluster.api.install_crds();
-  cluster.create_pod("cart", "10.77.1.50");
-  for (const auto& right : kAgentRights) {
-    if (std::string_view(right.verbs) != "list, watch") {
-      continue;
-    }
-    CAPTURE(right.resource);
-    cluster.grant(right.resource);
-    cluster.start_agent();
-    const auto missing = fmt::format("; not read yet: {}", right.resource);
-    CHECK(eventually(kStart, [&] { return cluster.source().ends_with(missing); }));
-    INFO(cluster.node.ask_agent("/errors"));
-    CHECK(cluster.has_error(fmt::format(R"(cannot list resource \"{}\")", right.resource)));
-    CHECK_FALSE(cluster.complete());
-  }
-  cluster.grant();
-  CHECK(eventually(kStart, [&] { return cluster.complete(); }));
-}
-
 TEST_CASE("a pod that is captured says so in its annotation, until it leaves the mesh") {
   Cluster cluster("kube annotation");
   Pod& shop = cluster.mesh.pod("shop", "east");
   cluster.label_namespace("ambient");
   cluster.create_pod("shop", shop.ip4());
   shop.with_uid(cluster.of_pod("shop", "{.metadata.uid}"));
-  cluster.grant("pods/status");
+  Rights rights(cluster.api, "culvert-agent");
+  rights.take_away(rights.one("patch", "pods/status"));
   cluster.start_agent();
   cluster.node.start_ztunnel();
   REQUIRE(eventually(kStart, [&] { return cluster.complete(); }));
@@ -124,7 +105,7 @@ TEST_CASE("a pod that is captured says so in its annotation, until it leaves the
            cluster.node.agent_log().contains("cannot patch resource");
   }));
   CHECK(annotation().empty());
-  cluster.grant();
+  rights.give_back();
   CHECK(eventually(kStart, [&] { return annotation() == "enabled"; }));
   CHECK(eventually(
       kLive, [&] { return cluster.entry("workloads", "shop").value("protocol", "") == "HBONE"; }));
@@ -149,13 +130,14 @@ TEST_CASE("a pod that can't be in the mesh says why in an Event") {
   Cluster cluster("kube events");
   cluster.label_namespace("ambient");
   cluster.create_pod("metal", cluster.node.ip4(), "east", {}, true);
-  cluster.grant("events");
+  Rights rights(cluster.api, "culvert-agent");
+  rights.take_away(rights.one("create", "events"));
   cluster.start_agent();
   CHECK(eventually(kStart, [&] {
     return cluster.node.agent_log().contains("an Event could not be written") &&
            cluster.node.agent_log().contains("cannot create resource");
   }));
-  cluster.grant();
+  rights.give_back();
   cluster.create_pod("other", "10.77.2.50", "west");  // the next translation finds it again
   const auto events = [&] {
     return cluster.api.must_kubectl({"get", "events", "-n", "demo", "-o",

@@ -6,10 +6,10 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tests/support/api_server.h"
 #include "tests/support/lab_error.h"
@@ -18,67 +18,48 @@
 
 namespace culvert::lab {
 
-// What the agent may do, and no more: one row a rule. Each is missed by a test when it is gone.
-struct Right {
-  const char* group;
-  const char* resource;
-  const char* verbs;
-};
-inline constexpr Right kAgentRights[] = {
-    {"", "namespaces", "list, watch"},
-    {"", "nodes", "list, watch"},
-    {"", "pods", "list, watch"},
-    {"", "services", "list, watch"},
-    {"discovery.k8s.io", "endpointslices", "list, watch"},
-    {"security.istio.io", "authorizationpolicies", "list, watch"},
-    {"security.istio.io", "peerauthentications", "list, watch"},
-    {"gateway.networking.k8s.io", "gateways", "list, watch"},
-    {"", "pods/status", "patch"},
-    {"", "events", "create"},
-};
-
 class Cluster {
  public:
   explicit Cluster(std::string_view name)
       : mesh(name),
         node(mesh.node("east")),
-        api({.place = {.netns = node.paths().netns, .cgroup = {}}, .address = {}}) {
-    grant();
+        api({.place = {.netns = node.paths().netns, .cgroup = {}}, .address = node.ip4()}) {
+    api.must_kubectl({"apply", "-k", source_folder() + "/manifests/kustomize/base"});
     api.must_kubectl({"create", "namespace", std::string(kNamespace)});
   }
 
-  // grant gives the agent its rights, without those on `but`, and waits until the server has heard.
-  void grant(std::string_view but = {}) const {
-    std::string rules;
-    for (const auto& right : kAgentRights) {
-      if (right.resource != but) {
-        rules += fmt::format("- {{apiGroups: [\"{}\"], resources: [{}], verbs: [{}]}}\n",
-                             right.group, right.resource, right.verbs);
-      }
-    }
-    api.apply(fmt::format(R"(apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {{name: culvert-agent}}
-rules:
-{}---
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {{name: culvert-agent}}
-roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: culvert-agent}}
-subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: culvert-agent}}]
-)",
-                          rules));
-    for (const auto& right : kAgentRights) {
-      expect(eventually(30s, [&] { return may(right) != (right.resource == but); }),
-             "the API server does not take the agent's role without '{}': {}", but, right.resource);
-    }
-  }
-
-  // start_agent ends an earlier one.
+  // start_agent ends an earlier one. It is the service account of the manifests, with its rights.
   void start_agent() {
     node.agent().kill();
-    node.follow_cluster(api.kubeconfig_for("culvert-agent"));
+    node.follow_cluster(api.kubeconfig_for("system:serviceaccount:culvert-system:culvert-agent"));
     node.start_agent();
+  }
+
+  // certify_by_signers starts culvert-signers, from which the agents of `on` get certificates from
+  // now on. Each agent is known by a pod of its own.
+  void certify_by_signers(int replicas, const std::vector<Node*>& on, const Command& flags = {}) {
+    const auto account = api.kubeconfig_for("system:serviceaccount:culvert-system:culvert-signer");
+    for (int i = 0; i < replicas; ++i) {
+      Command command{program("culvert-signer"),
+                      "--kubeconfig",
+                      account,
+                      "--readiness-port",
+                      "0",
+                      "--metrics-port",
+                      "0"};
+      command.insert(command.end(), flags.begin(), flags.end());
+      signers.push_back(Process::start({.netns = node.paths().netns, .cgroup = {}}, command,
+                                       fmt::format("{}/signer-{}.log", api.folder(), i)));
+    }
+    for (Node* each : on) {
+      const auto pod = "agent-" + each->name();
+      api.apply(fmt::format(R"({{apiVersion: v1, kind: Pod,
+ metadata: {{name: {}, namespace: culvert-system}}, spec: {{nodeName: {},
+ serviceAccountName: culvert-agent, containers: [{{name: a, image: a}}]}}}})",
+                            pod, each->name()));
+      each->follow_cluster(api.kubeconfig_of("culvert-system", pod, "culvert-agent"),
+                           /* certified_by_it= */ true);
+    }
   }
 
   void label_namespace(std::string_view mode) const {
@@ -145,26 +126,9 @@ spec:
   Mesh mesh;
   Node& node;
   ApiServer api;  // it lives in the node's namespace, and so ends before it
+  std::vector<Process> signers;
 
  private:
-  // may asks the API server, which knows of rights to kinds that are not installed too.
-  bool may(const Right& right) const {
-    const std::string_view verbs = right.verbs;
-    const std::string_view resource = right.resource;
-    const auto slash = std::min(resource.find('/'), resource.size());
-    const nlohmann::json review = {
-        {"apiVersion", "authorization.k8s.io/v1"},
-        {"kind", "SubjectAccessReview"},
-        {"spec",
-         {{"user", "culvert-agent"},
-          {"resourceAttributes",
-           {{"group", right.group},
-            {"resource", resource.substr(0, slash)},
-            {"subresource", slash == resource.size() ? "" : resource.substr(slash + 1)},
-            {"verb", verbs.substr(0, verbs.find(','))}}}}}};
-    return api.must_kubectl({"create", "-f", "-", "-o", "jsonpath={.status.allowed}"},
-                            review.dump()) == "true";
-  }
   static nlohmann::json parsed(const std::string& text) {
     auto json = nlohmann::json::parse(text, nullptr, false);
     return json.is_object() ? json : nlohmann::json::object();

@@ -11,6 +11,7 @@
 
 #include "tests/support/lab_error.h"
 #include "tests/support/paths.h"
+#include "ztunnel/lib/base/base64.h"
 
 namespace culvert::lab {
 
@@ -107,10 +108,21 @@ void ApiServer::forget_history() {
   const auto list = nlohmann::json::parse(must_kubectl({"get", "--raw", "/api/v1/namespaces"}));
   const auto revision = list["metadata"]["resourceVersion"].get<std::string>();
   stop();
-  must_run(place_, {"curl", "-sSf", "--max-time", "10", "-d",
-                    fmt::format(R"({{"revision":"{}","physical":true}})", revision),
-                    etcd_url(kEtcdPort) + "/v3/kv/compaction"});
+  ask_etcd("compaction", fmt::format(R"({{"revision":"{}","physical":true}})", revision));
   start();
+}
+
+void ApiServer::store(std::string_view key, std::string_view object) const {
+  ask_etcd("put", fmt::format(R"({{"key":"{}","value":"{}"}})",
+                              to_base64(as_bytes(fmt::format("/registry/{}", key))),
+                              to_base64(as_bytes(object))));
+}
+
+void ApiServer::ask_etcd(std::string_view call, std::string_view body) const {
+  must_run(place_,
+           {"curl", "-sSf", "--max-time", "10", "-d", "@-",
+            fmt::format("{}/v3/kv/{}", etcd_url(kEtcdPort), call)},
+           10s, body);
 }
 
 std::string ApiServer::kubeconfig_for(std::string_view user, std::string_view group) const {
@@ -121,15 +133,29 @@ std::string ApiServer::kubeconfig_for(std::string_view user, std::string_view gr
   }
   pki_.issue(name,
              group.empty() ? fmt::format("/CN={}", user) : fmt::format("/O={}/CN={}", group, user));
-  const std::string path = fmt::format("{}/{}.kubeconfig", folder(), name);
+  return write_kubeconfig(name, fmt::format("client-certificate: {}, client-key: {}",
+                                            pki_.certificate(name), pki_.key(name)));
+}
+
+std::string ApiServer::kubeconfig_of(std::string_view in_namespace, std::string_view pod,
+                                     std::string_view account) const {
+  auto token =
+      must_kubectl({"create", "token", std::string(account), "-n", std::string(in_namespace),
+                    "--bound-object-kind", "Pod", "--bound-object-name", std::string(pod)});
+  token.erase(token.find_last_not_of('\n') + 1);
+  return write_kubeconfig(fmt::format("pod-{}-{}", in_namespace, pod), "token: " + token);
+}
+
+std::string ApiServer::write_kubeconfig(std::string_view name, std::string_view user) const {
+  std::string path = fmt::format("{}/{}.kubeconfig", folder(), name);
   write_file(path, fmt::format(R"(apiVersion: v1
 kind: Config
 current-context: test
 contexts: [{{name: test, context: {{cluster: test, user: test}}}}]
 clusters: [{{name: test, cluster: {{server: "{}", certificate-authority: {}}}}}]
-users: [{{name: test, user: {{client-certificate: {}, client-key: {}}}}}]
+users: [{{name: test, user: {{{}}}}}]
 )",
-                               url(), pki_.authority(), pki_.certificate(name), pki_.key(name)));
+                               url(), pki_.authority(), user));
   return path;
 }
 

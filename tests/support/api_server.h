@@ -37,6 +37,9 @@ class ApiServer {
   // user, who can do nothing until RBAC allows it. All of them use client certificates.
   std::string kubeconfig() const { return folder() + "/admin.kubeconfig"; }
   std::string kubeconfig_for(std::string_view user, std::string_view group = {}) const;
+  // kubeconfig_of is one with the token of a pod that is there, as the kubelet would give it.
+  std::string kubeconfig_of(std::string_view in_namespace, std::string_view pod,
+                            std::string_view account) const;
 
   // As the administrator; see Kubectl.
   Outcome kubectl(const Command& arguments, std::string_view input = {}) const {
@@ -56,6 +59,9 @@ class ApiServer {
   // state is told 410. A compaction alone is not enough: the server has snapshots in memory (1.34).
   void forget_history();
 
+  // store writes an object past the server, as it stands, under its key below "/registry/".
+  void store(std::string_view key, std::string_view object) const;
+
   // The processes, for who wants to see them end.
   const Process& server() const { return server_; }
   const Process& etcd() const { return etcd_; }
@@ -71,8 +77,10 @@ class ApiServer {
     std::string path;
   };
 
+  std::string write_kubeconfig(std::string_view name, std::string_view user) const;
   Process start_program(std::string_view name, const Command& arguments) const;
   std::string etcd_url(int port) const;
+  void ask_etcd(std::string_view call, std::string_view body) const;
   bool ready() const;
 
   Place place_;

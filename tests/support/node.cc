@@ -28,8 +28,6 @@ void Node::start_agent(const Command& more) {
   Command command = {program("culvert-agent"),
                      "--node",
                      name_,
-                     "--ca-dir",
-                     paths_.certificates,
                      "--run-dir",
                      paths_.run_folder,
                      "--state-dir",
@@ -52,6 +50,9 @@ void Node::start_agent(const Command& more) {
                              ? Command{"--source-dir", paths_.objects}
                              : Command{"--source", "kubernetes", "--kubeconfig", kubeconfig_};
   command.insert(command.end(), source.begin(), source.end());
+  const Command ca = certified_by_cluster_ ? Command{"--ca", "kubernetes"}
+                                           : Command{"--ca-dir", paths_.certificates};
+  command.insert(command.end(), ca.begin(), ca.end());
   command.insert(command.end(), more.begin(), more.end());
   agent_ = Process::start({paths_.netns, paths_.cgroup + "/agent"}, command,
                           paths_.folder + "/agent.log");

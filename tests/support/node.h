@@ -33,8 +33,13 @@ class Node {
   const std::string& ip6() const { return ip6_; }
   const NodePaths& paths() const { return paths_; }
 
-  // From now on agents of this node follow the API server of this kubeconfig and not the folder.
-  void follow_cluster(std::string kubeconfig) { kubeconfig_ = std::move(kubeconfig); }
+  // From now on agents of this node follow the API server of this kubeconfig and not the folder;
+  // `certified_by_it`: they have certificates signed there too, and not by the authority of the
+  // mesh's folder.
+  void follow_cluster(std::string kubeconfig, bool certified_by_it = false) {
+    kubeconfig_ = std::move(kubeconfig);
+    certified_by_cluster_ = certified_by_it;
+  }
 
   // The daemons, with the flags of the process contract. `more` is appended.
   void start_agent(const Command& more = {});
@@ -73,6 +78,7 @@ class Node {
   std::string ip6_;
   NodePaths paths_;
   std::string kubeconfig_;  // empty: the folder is followed
+  bool certified_by_cluster_ = false;
   Process agent_;
   Process ztunnel_;
 };
