@@ -193,6 +193,7 @@ TEST_CASE("each broken ztunnel turns its own line red") {
 
   lab.east.ztunnel().kill();
   check_red(check(lab.east), "ztunnel: answers", "can't reach ztunnel", "start culvert-ztunnel");
+  CHECK(run({}, {program("culvertctl"), "ready", "--run-dir", lab.east.paths().run_folder}).ok());
   lab.restart_agent();
   lab.restart_ztunnel();
   lab.becomes_green();

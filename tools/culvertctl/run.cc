@@ -62,11 +62,15 @@ Outcome run_ready(const Options& options, const Surroundings& surroundings) {
 }
 
 Lines look_at_node(const Options& options, const Surroundings& surroundings) {
-  const NodeAnswers answers{.agent = answer("agent", "/status", options, surroundings),
-                            .errors = answer("agent", "/errors", options, surroundings),
-                            .pods = answer("agent", "/pods", options, surroundings),
-                            .ztunnel = answer("ztunnel", "/status", options, surroundings),
-                            .dump = answer("ztunnel", "/config_dump", options, surroundings)};
+  NodeAnswers answers{.agent = answer("agent", "/status", options, surroundings),
+                      .ztunnel = answer("ztunnel", "/status", options, surroundings)};
+  // Who hangs is not waited for again.
+  const auto further = [&](const Answer& first, std::string_view name, std::string_view path) {
+    return first.problem.empty() ? answer(name, path, options, surroundings) : first;
+  };
+  answers.errors = further(answers.agent, "agent", "/errors");
+  answers.pods = further(answers.agent, "agent", "/pods");
+  answers.dump = further(answers.ztunnel, "ztunnel", "/config_dump");
   return node_lines(answers, surroundings.now,
                     [](const std::string& address) { return probe_pod(address); });
 }
