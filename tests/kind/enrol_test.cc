@@ -17,6 +17,31 @@ constexpr const char* kInit = R"(initContainers:
   command: [curl, -sSf, --retry, "5", --retry-connrefused, "http://server/cgi-bin/who?init-canary"]
 )";
 
+constexpr const char* kJob = R"(apiVersion: batch/v1
+kind: Job
+metadata: {{name: once}}
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      nodeName: {}
+      containers:
+      - name: app
+        image: {}
+        command: [curl, -sSf, --retry, "5", --retry-connrefused, "http://server/cgi-bin/who?job-canary"]
+)";
+
+constexpr const char* kSixService = R"(apiVersion: v1
+kind: Service
+metadata: {name: six}
+spec:
+  ipFamilies: [IPv6]
+  ipFamilyPolicy: SingleStack
+  selector: {app: server}
+  ports: [{port: 80, targetPort: 8080}]
+)";
+
 // kube-proxy in another mode, until the test ends.
 class ProxyMode {
  public:
@@ -104,6 +129,40 @@ TEST_CASE("a headless Service and the names of a StatefulSet lead to encrypted c
   }
   CHECK(answered(town, "client", "set:8080", "canary"));
   CHECK_FALSE(wire.shows("canary"));
+}
+
+TEST_CASE("a Job's pod is in the mesh for its short life, and the Job ends") {
+  const Cluster& cluster = installed_cluster();
+  const Town town(cluster, "jobs", "istio.io/dataplane-mode: ambient");
+  town.server("server", {.node = cluster.worker(1)});
+  town.wait_until_ready();
+  Wire wire(cluster);
+  town.apply(fmt::format(kJob, cluster.worker(0), apps_image()));
+  town.must_kubectl({"wait", "job/once", "--for=condition=Complete", "--timeout=60s"});
+  CHECK(town.must_kubectl({"logs", "job/once"}).starts_with("server 10."));
+  CHECK_FALSE(wire.shows("job-canary"));
+}
+
+TEST_CASE("pods with two families of addresses talk encrypted by both") {
+  const Cluster& cluster = installed_cluster();
+  const Town town(cluster, "dual", "istio.io/dataplane-mode: ambient");
+  town.server("server",
+              {.node = cluster.worker(1), .more = "env: [{name: LISTEN, value: '[::]'}]\n"});
+  town.apply(kSixService);
+  town.client("client", {.node = cluster.worker(0)});
+  town.wait_until_ready();
+  const std::string server6 = town.get("server", ".status.podIPs[1].ip");
+  const std::string client6 = town.get("client", ".status.podIPs[1].ip");
+  Wire wire(cluster);
+  for (const std::string& host : {std::string("six"), "[" + server6 + "]:8080"}) {
+    INFO(host);
+    CHECK(answered(town, "client", host, "canary"));
+    CHECK(town.ask("client", host).out.contains(client6));
+  }
+  CHECK(answered(town, "client", town.ip("server") + ":8080", "canary"));
+  CHECK_FALSE(wire.shows("canary"));
+  CHECK(wire.ports(client6, server6) == std::set<int>{15008});
+  CHECK(wire.ports(town.ip("client"), town.ip("server")) == std::set<int>{15008});
 }
 
 TEST_CASE("a pod outside the mesh is answered, and answers, with kube-proxy in both modes") {

@@ -15,9 +15,13 @@ const Cluster& bare_cluster();
 // and waits until every daemon is ready. They stay: the next binary finds them.
 const Cluster& installed_cluster();
 
-// For who tests just that. uninstall does nothing where it is not installed.
+// For who tests just that: what README tells people to type. `values` are more flags of helm.
+// uninstall does nothing where it is not installed.
 void install_crds(const Cluster& cluster);
-void install(const Cluster& cluster);
+void install(const Cluster& cluster, const Command& values = {});
 void uninstall(const Cluster& cluster);
+
+// wait_for_daemons waits until every node has agent and ztunnel as the cluster wants them.
+void wait_for_daemons(const Cluster& cluster);
 
 }  // namespace culvert::lab

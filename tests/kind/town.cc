@@ -20,7 +20,7 @@ cat >/www/cgi-bin/who <<'END'
 printf 'Content-Type: text/plain\r\n\r\n%s %s\n' "$HOSTNAME" "$REMOTE_ADDR"
 END
 chmod +x /www/cgi-bin/who
-exec httpd -f -p 0.0.0.0:8080 -h /www)";
+exec httpd -f -p ${LISTEN:-0.0.0.0}:8080 -h /www)";
 
 constexpr const char* kReadiness =
     "readinessProbe: {httpGet: {path: /cgi-bin/who, port: 8080}, periodSeconds: 1}";

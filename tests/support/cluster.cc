@@ -14,8 +14,6 @@ namespace culvert::lab {
 
 namespace {
 
-constexpr Milliseconds kHelmTime = 360s;  // its own --timeout is 5 minutes
-
 // Takes over what `tools/kind env` says a shell needs: where the programs and the cluster are.
 void enter_environment() {
   const std::string script = fmt::format(
@@ -52,12 +50,13 @@ Cluster::Cluster() : kubectl_({}, {"kubectl"}) {
          nodes_.size());
 }
 
-std::string Cluster::helm(const Command& arguments) const {
-  return must_run({}, joined({"helm"}, arguments), kHelmTime);
-}
-
 std::string Cluster::must_on_node(const std::string& node, const Command& command) const {
   return docker(joined({"exec", node}, command));
+}
+
+Command Cluster::in_network_of(const std::string& node, const Command& command) const {
+  const int pid = std::stoi(docker({"inspect", "-f", "{{.State.Pid}}", node}));
+  return joined({"nsenter", fmt::format("--net=/proc/{}/ns/net", pid)}, command);
 }
 
 std::string Cluster::programs_on(const std::string& node) const {
@@ -76,6 +75,10 @@ void Cluster::stop_node(const std::string& node) const {
 
 void Cluster::start_node(const std::string& node) const {
   docker({"start", node});
+  write_network();
+}
+
+void Cluster::write_network() const {
   must_run({}, {source_folder() + "/tools/kubernetes/node/network"}, 60s);
 }
 
