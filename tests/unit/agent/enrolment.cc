@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/enrol/enrolment.h"
 
+#include <algorithm>
+
 #include "tests/unit/agent/enrolment_bench.h"
 
 namespace culvert::enrol {
@@ -218,6 +220,40 @@ TEST_CASE("a pod that is not wanted any more is no problem any more") {
   CHECK(bench.enrolment->problems().size() == 1);
   bench.enrolment->set_wanted({}, true);
   CHECK(bench.enrolment->problems().empty());
+}
+
+TEST_CASE("a pod that dies while it is enrolled is undone, and others are left alone") {
+  auto other = running_pod();
+  other.uid = "u2";
+  other.name = "till";
+  for (const std::string failing : {"", "announce", "capture"}) {  // "": its netns lives longer
+    CAPTURE(failing);
+    Bench bench;
+    bench.kernel.running = {"u2"};
+    bench.enrolment->adopt();
+    bench.enrolment->set_wanted({other}, true);
+    bench.turn_for(20ms);
+    REQUIRE(bench.enrolment->captured_uids() == std::set<std::string>{"u2"});
+    bench.diary.steps.clear();
+    bench.kernel.next_cookie = 8;
+    bench.kernel.running = {"u1", "u2"};
+    bench.announcer.meanwhile = [&] {
+      bench.kernel.running = {"u2"};
+      bench.diary.failing = failing;
+      bench.enrolment->set_wanted({other}, true);
+    };
+    bench.enrolment->set_wanted({running_pod(), other}, true);
+    bench.turn_for(500ms);
+    bench.enrolment->compare();
+    bench.enrolment->set_wanted({other}, true);  // as the agent does after each enrolment
+    bench.turn_for(500ms);
+    CHECK(bench.diary.told().ends_with("withdraw tear_down"));
+    CHECK(std::ranges::count(bench.diary.steps, "announce") == 1);  // it is not tried again
+    CHECK(bench.notices.failures.size() == (failing.empty() ? 0 : 1));
+    CHECK((failing.empty() || bench.notices.failures[0].contains("pod shop/cart (u1): ")));
+    CHECK(bench.enrolment->problems().empty());
+    CHECK(bench.enrolment->captured_uids() == std::set<std::string>{"u2"});
+  }
 }
 
 TEST_CASE("a pod that an incomplete source does not name stays") {

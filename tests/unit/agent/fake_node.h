@@ -4,9 +4,11 @@
 
 #include <fcntl.h>
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/enrol/announcer.h"
@@ -102,7 +104,12 @@ class FakeKernel final : public NodeKernel {
 class FakeAnnouncer final : public Announcer {
  public:
   explicit FakeAnnouncer(Diary& diary) : diary_(diary) {}
-  io::Task<> announce(AnnouncedPod) override { co_await diary_.note("announce"); }
+  std::function<void()> meanwhile = [] {};  // happens while a pod is announced
+
+  io::Task<> announce(AnnouncedPod) override {
+    std::exchange(meanwhile, [] {})();
+    co_await diary_.note("announce");
+  }
   io::Task<> withdraw(std::string) override { co_await diary_.note("withdraw"); }
 
  private:
