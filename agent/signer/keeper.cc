@@ -71,9 +71,11 @@ io::Task<> AuthorityKeeper::compare() {
   const auto now = std::chrono::floor<std::chrono::seconds>(options_.clock());
   const auto published = read_roots(objects.roots, now);
   auto decided = decide(in_force.get(), given.get(), published, now, options_.overlap);
+  auto map = write_roots(options_.in_namespace, decided, in_force.get());
+  if (map["data"] != child(objects.roots, "data")) {
+    co_await write(path(kube::kConfigMaps, kRootsMap), std::move(map), std::move(objects.roots));
+  }
   if (decided.roots != published) {
-    co_await write(path(kube::kConfigMaps, kRootsMap),
-                   write_roots(options_.in_namespace, decided.roots), objects.roots);
     obs::log(obs::Level::info, kScope, "roots published", {{"count", decided.roots.size()}});
   }
   if (decided.succeeds) {

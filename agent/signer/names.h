@@ -16,5 +16,6 @@ inline constexpr const char* kInForce = "culvert-ca-in-force";  // a copy of wha
 inline constexpr const char* kRootsMap = "culvert-ca-roots";
 inline constexpr const char* kRootsPem = "root-cert.pem";
 inline constexpr const char* kRootsTimes = "roots.json";
+inline constexpr const char* kSigning = "signing.json";
 
 }  // namespace culvert::signer

@@ -68,20 +68,34 @@ PublishedRoots read_roots(const Json& config_map, Seconds now) {
   return roots;
 }
 
-Json write_roots(std::string_view in_namespace, const PublishedRoots& roots) {
+Json write_roots(std::string_view in_namespace, const Succession& decided,
+                 const Authority* in_force) {
   std::string pem;
   Json times = Json::object();
-  for (const auto& root : roots) {
+  for (const auto& root : decided.roots) {
     pem += root.pem;
-    times[root.sha256]["published"] = to_rfc3339(root.published);
+    Json& of_root = times[root.sha256];
+    of_root["published"] = to_rfc3339(root.published);
     if (root.replaced) {
-      times[root.sha256]["replaced"] = to_rfc3339(*root.replaced);
+      of_root["replaced"] = to_rfc3339(*root.replaced);
     }
+    if (const auto facts = tls::certificate_facts(root.pem)) {
+      of_root["expires"] = to_rfc3339(facts->front().not_after);
+    }
+  }
+  Json signing = Json::object();
+  if (in_force != nullptr) {
+    signing = {{"secret", in_force->source},
+               {"root", in_force->signing_root},
+               {"expires", to_rfc3339(in_force->ca.not_after())}};
+  }
+  if (decided.due) {
+    signing["succeededAt"] = to_rfc3339(*decided.due);
   }
   return {{"apiVersion", "v1"},
           {"kind", "ConfigMap"},
           {"metadata", {{"name", kRootsMap}, {"namespace", in_namespace}}},
-          {"data", {{kRootsPem, pem}, {kRootsTimes, times.dump(2)}}}};
+          {"data", {{kRootsPem, pem}, {kRootsTimes, times.dump(2)}, {kSigning, signing.dump(2)}}}};
 }
 
 Succession decide(const Authority* in_force, const Authority* given,

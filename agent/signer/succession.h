@@ -27,7 +27,6 @@ using PublishedRoots = std::vector<PublishedRoot>;
 // read_roots takes the ConfigMap. A root whose times can't be read counts as published `now`: that
 // is later than it was, and errs towards waiting.
 PublishedRoots read_roots(const Json& config_map, std::chrono::sys_seconds now);
-Json write_roots(std::string_view in_namespace, const PublishedRoots& roots);
 
 struct Succession {
   PublishedRoots roots;   // that are to be published now
@@ -41,5 +40,10 @@ struct Succession {
 Succession decide(const Authority* in_force, const Authority* given,
                   const PublishedRoots& published, std::chrono::sys_seconds now,
                   std::chrono::seconds overlap);
+
+// write_roots gives the ConfigMap. Agents read the roots, read_roots their times; what signs, and
+// when another will, is there for people, who need not see a Secret for it.
+Json write_roots(std::string_view in_namespace, const Succession& decided,
+                 const Authority* in_force);
 
 }  // namespace culvert::signer

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "tools/culvertctl/ca.h"
 #include "tools/culvertctl/check/installed_lines.h"
 #include "tools/culvertctl/check/node_lines.h"
 #include "tools/culvertctl/lists.h"
@@ -66,6 +67,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   check_shown(render(cluster_lines(cluster), false));
   check_shown(render({rights_line(any, "mesh")}, false));
   check_shown(render(installed_lines(cluster, "mesh"), false));
+  check_shown(render_ca(*answer, kNow, false));
+  check_shown(render_ca(read_published(*answer), kNow, false));
   CULVERT_ASSERT(agent_places(cluster).size() <= field(*answer, "items").size());
   check_shown(render(lines_in(*answer, "east"), false));
   return 0;

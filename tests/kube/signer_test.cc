@@ -8,6 +8,7 @@
 
 #include "agent/mesh/kubernetes_ca.h"
 #include "tests/kube/signing_ground.h"
+#include "tests/support/paths.h"
 #include "tests/support/peers/intermediate.h"
 #include "ztunnel/lib/base/base64.h"
 #include "ztunnel/lib/tls/chain.h"
@@ -17,6 +18,14 @@ namespace culvert::lab {
 namespace {
 
 using nlohmann::json;
+
+// A person's shell, with kubectl and a kubeconfig.
+Outcome culvertctl(const ApiServer& api, const Command& arguments) {
+  Command command{"env", "KUBECONFIG=" + api.kubeconfig(), "HOME=" + api.folder(),
+                  "PATH=" + kubernetes_folder("kubeall") + ":/usr/bin:/bin", program("culvertctl")};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return run({}, command, 30s);
+}
 
 bool leads_to(const std::string& chain, const std::string& to) {
   return tls::verify_leaf(chain, chain, to, std::chrono::system_clock::now()).has_value();
@@ -123,6 +132,43 @@ TEST_CASE("a given CA with another root succeeds after its root was known for lo
   ground.ask("still", "agent-1");
   REQUIRE(eventually(kServedWithin, [&] { return !ground.certificate("still").empty(); }));
   CHECK(leads_to(ground.certificate("still"), given.roots));
+}
+
+TEST_CASE("culvertctl shows the CA and has it succeeded, by a root of ours and by a given CA") {
+  SigningGround ground;
+  CHECK(culvertctl(ground.api, {"ca"}).exit_code == 3);
+  CHECK(culvertctl(ground.api, {"rotate", "--run"}).exit_code == 1);
+  ground.start_signers(2);
+  const auto page = [&] { return culvertctl(ground.api, {"ca"}).out; };
+  CHECK(eventually(kServedWithin, [&] { return page().contains("the Secret culvert-ca signs"); }));
+  const auto first = ground.roots();
+
+  CHECK(culvertctl(ground.api, {"rotate"}).out.contains("kubectl delete secret culvert-ca"));
+  CHECK_FALSE(ground.get("secret", "culvert-ca").is_null());
+  CHECK(culvertctl(ground.api, {"rotate", "--run"}).ok());
+  CHECK_MESSAGE(eventually(kServedWithin, [&] { return page().contains("accepted, signs in "); }),
+                page() << ground.logs());
+  CHECK(ground.roots().contains(first));
+
+  const auto root = tls::CertificateAuthority::create("test", std::chrono::system_clock::now());
+  const auto given = make_intermediate(*root);
+  write_file(ground.api.folder() + "/ca-cert.pem", given.certificate);
+  write_file(ground.api.folder() + "/ca-key.pem", given.key);
+  write_file(ground.api.folder() + "/cert-chain.pem", given.certificate + given.roots);
+  write_file(ground.api.folder() + "/root-cert.pem", given.roots);
+  for (const bool is_there : {false, true}) {
+    CAPTURE(is_there);
+    const auto done = culvertctl(ground.api, {"rotate", "--run", "--from", ground.api.folder()});
+    CHECK_MESSAGE(done.ok(), done.out << done.err);
+    CHECK(text_at(ground.get("secret", "cacerts"), "/data/ca-cert.pem") ==
+          to_base64(as_bytes(given.certificate)));
+  }
+  CHECK(eventually(kServedWithin, [&] { return ground.roots().contains(given.roots); }));
+  CHECK(culvertctl(ground.api, {"ca", "-o", "json"}).out.contains("succeededAt"));
+  const auto unsaid = culvertctl(ground.api, {"rotate", "--run"});
+  CHECK(unsaid.exit_code == 1);
+  CHECK(unsaid.err.contains("say with --from"));
+  CHECK_MESSAGE(!ground.logs().contains("403"), ground.logs());
 }
 
 }  // namespace culvert::lab

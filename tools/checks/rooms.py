@@ -16,8 +16,8 @@ MAY_INCLUDE = {
     "agent/": [*_LIB, _ABI, "ztunnel/admin/", "agent/cni/", "agent/kube/"],  # the HttpServer of the first
     "agent/cni/": ["ztunnel/lib/base/", "ztunnel/lib/obs/", "ztunnel/lib/io/"],  # knows no other part of the agent
     "agent/kube/": _LIB,
-    # Its check asks the same questions about a node as the agent.
-    "tools/culvertctl/": [*_LIB, _ABI, "agent/cni/", "agent/datapath/"],
+    # Its check asks the same questions about a node as the agent; it knows the signer's objects by name.
+    "tools/culvertctl/": [*_LIB, _ABI, "agent/cni/", "agent/datapath/", "agent/signer/names.h"],
     "tests/": ["tests/", "bpf/", "ztunnel/", "agent/", "tools/culvertctl/"],
     "tests/support/": ["bpf/", "ztunnel/lib/", "agent/cni/"],  # its client of the enrol socket
 }

@@ -58,34 +58,11 @@ Result<Installed> look(const InstallOptions& options) {
   return Installed{.with_namespace = there.exit_code == 0, .by_helm = release.exit_code == 0};
 }
 
-Result<> run_steps(const std::vector<Step>& steps) {
-  for (const auto& step : steps) {
-    std::fputs(to_shell({step}).c_str(), stdout);
-    std::fflush(stdout);
-    TRY(const auto ran, run_shown(step.command));
-    if (ran.exit_code != 0) {
-      return fail(Errc::unavailable,
-                  fmt::format("{} gave exit code {}; correct what it says, and run this again",
-                              step.command[0], ran.exit_code));
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 std::vector<Step> plan(const InstallOptions& options, const Installed& installed) {
   return options.command == "uninstall" ? plan_uninstall(options, installed)
                                         : plan_install(options, installed);
-}
-
-std::string to_shell(const std::vector<Step>& steps) {
-  std::string text;
-  for (const auto& step : steps) {
-    text += step.why.empty() ? "" : fmt::format("# {}\n", step.why);
-    text += to_shell(step.command) + "\n";
-  }
-  return text;
 }
 
 int install(const InstallOptions& options) {
@@ -96,9 +73,7 @@ int install(const InstallOptions& options) {
     if (options.run) {
       done = run_steps(steps);
     } else {
-      std::fputs(
-          (to_shell(steps) + "# culvertctl " + options.command + " --run does this\n").c_str(),
-          stdout);
+      show_steps(steps, options.command);
     }
   }
   if (!done) {

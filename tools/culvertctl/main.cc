@@ -21,6 +21,9 @@ int main(int argc, char** argv) {
   if (is_installing(options)) {
     return install(options.install);
   }
+  if (options.command == "rotate") {
+    return rotate(options.rotate);
+  }
   if (!options.nodes.node.empty() && !concerns_cluster(options)) {
     return run_on_nodes(options.nodes, options.for_node);
   }

@@ -47,6 +47,8 @@ constexpr Command kCommands[] = {
     {"install", "What kubectl and helm would do to install Culvert; --run does it", nullptr},
     {"upgrade", "The same for another version or other values", nullptr},
     {"uninstall", "The same for removing it; every node releases its pods first", nullptr},
+    {"ca", "Which CA signs in the cluster, which roots are accepted, and until when", nullptr},
+    {"rotate", "What kubectl would do to have another CA succeed it; --run does it", nullptr},
 };
 constexpr std::string_view kTakesValue[] = {"--run-dir", "-o", "--output", "--node", "--namespace"};
 constexpr const char* kInstallCommands[] = {"install", "upgrade", "uninstall"};
@@ -89,6 +91,14 @@ void add_install_flags(CLI::App& app, InstallOptions& options) {
         ->capture_default_str();
     sub->footer("All other flags are given on to helm: --set image.repository=…, --values FILE.");
   }
+}
+
+void add_rotate_flags(CLI::App& app, RotateOptions& options) {
+  CLI::App* sub = app.get_subcommand("rotate");
+  sub->add_flag("--run", options.run, "Do it, and not only say it");
+  sub->add_option("--from", options.from,
+                  "Folder with ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem of the CA "
+                  "that is to sign [the signers make a root]");
 }
 
 // The arguments for culvertctl on a node: ours without those that led there.
@@ -177,6 +187,7 @@ Invocation parse(std::vector<std::string> arguments, std::string run_dir) {
   app.fallthrough();   // -o and --run-dir may stand behind the command
   add_commands(app, options);
   add_install_flags(app, options.install);
+  add_rotate_flags(app, options.rotate);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
     app.parse(std::move(reversed));
@@ -197,6 +208,7 @@ Invocation parse(std::vector<std::string> arguments, std::string run_dir) {
   options.install.command = options.command;
   options.install.in_namespace = options.nodes.in_namespace;
   options.install.helm_flags = app.remaining(true);
+  options.rotate.in_namespace = options.nodes.in_namespace;
   return {.options = std::move(options), .text = {}, .exit = Exit::ok};
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tools/culvertctl/ca.h"
 #include "tools/culvertctl/install.h"
 #include "tools/culvertctl/nodes.h"
 
@@ -36,6 +37,7 @@ struct Options {
   NodesOptions nodes = {};                 // with a node: there, and not here
   std::vector<std::string> for_node = {};  // the arguments for there
   InstallOptions install = {};             // of install, upgrade and uninstall
+  RotateOptions rotate = {};               // of rotate
 };
 
 // Whether it is install, upgrade or uninstall, which concern a cluster and no node.

@@ -61,6 +61,19 @@ Outcome run_ready(const Options& options, const Surroundings& surroundings) {
   return {Exit::ok, "ready\n", ""};
 }
 
+Outcome run_ca(const Options& options, const Surroundings& surroundings) {
+  const auto published = look_at_ca(options.nodes.in_namespace);
+  if (!published) {
+    return {published.error().code == Errc::not_found ? Exit::not_found : Exit::failed, "",
+            fmt::format("culvertctl: {}\n", to_string(published.error()))};
+  }
+  return {.exit = Exit::ok,
+          .out = options.json
+                     ? published->dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
+                     : render_ca(*published, surroundings.now, surroundings.colour),
+          .error = {}};
+}
+
 Lines look_at_node(const Options& options, const Surroundings& surroundings) {
   NodeAnswers answers{.agent = answer("agent", "/status", options, surroundings),
                       .ztunnel = answer("ztunnel", "/status", options, surroundings)};
@@ -116,6 +129,9 @@ Outcome run(const Options& options, const Surroundings& surroundings) {
   }
   if (options.command == "ready") {
     return run_ready(options, surroundings);
+  }
+  if (options.command == "ca") {
+    return run_ca(options, surroundings);
   }
   const List* list = list_of(options.command);
   if (list == nullptr) {

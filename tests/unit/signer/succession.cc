@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/support/peers/intermediate.h"
+#include "ztunnel/lib/base/rfc3339.h"
 
 namespace culvert::signer {
 namespace {
@@ -74,10 +75,16 @@ TEST_CASE("who changes his mind starts anew only for what was not published all 
 TEST_CASE("the ConfigMap says all of it, and one that was spoiled makes roots wait again") {
   const auto first = authority(new_root());
   const auto second = authority(new_root());
-  auto roots = decide(&first, &second, {}, kNow, 24h).roots;
+  auto decided = decide(&first, &second, {}, kNow, 24h);
+  auto& roots = decided.roots;
   roots[0].replaced = kNow + 5s;
-  Json map = write_roots("culvert-system", roots);
+  Json map = write_roots("culvert-system", decided, &first);
   CHECK(read_roots(map, kNow + 1h) == roots);
+  const Json signing = Json::parse(text(child(map, "data"), kSigning));
+  CHECK(signing == Json{{"secret", "cacerts"},
+                        {"root", first.signing_root},
+                        {"expires", to_rfc3339(first.ca.not_after())},
+                        {"succeededAt", to_rfc3339(kNow + 24h)}});
   for (const auto* spoiled : {"", "[]", "{", R"({"x": 1})"}) {
     map["data"]["roots.json"] = spoiled;
     const auto read = read_roots(map, kNow + 1h);
