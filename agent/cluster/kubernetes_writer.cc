@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/cluster/kubernetes_writer.h"
 
+#include <algorithm>
+
 #include "agent/kube/decode.h"
 #include "agent/kube/resources.h"
 #include "agent/mesh/redirection_annotation.h"

@@ -1,6 +1,7 @@
 // culvert-cni: one call of a container runtime: environment and standard input → answer. Nothing
 // but the answer reaches standard output.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>

@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/enrol/listeners.h"
 
+#include <cerrno>
+
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/enrol/netns.h"
 
+#include <cerrno>
+
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sched.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/flags/flags.h"
 
+#include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <sstream>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/kube/decode.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "ztunnel/lib/base/utf8.h"

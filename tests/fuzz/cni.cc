@@ -3,6 +3,7 @@
 // takes, each answer is JSON in a version that exists. Of the text as a configuration: our entry
 // goes in and out again without a byte of others changed.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdint>
 
 #include "agent/cni/call.h"

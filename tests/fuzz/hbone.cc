@@ -4,6 +4,8 @@
 // says why in a sentence of bounded length.
 // SPDX-License-Identifier: Apache-2.0
 #include "ztunnel/proxy/hbone.h"
+
+#include <algorithm>
 #include "tests/unit/policy/small_mesh.h"
 #include "ztunnel/lib/base/assert.h"
 

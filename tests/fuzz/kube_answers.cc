@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
 
 #include "agent/kube/decode.h"
 #include "ztunnel/lib/base/assert.h"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/interop/certificates.h"
 
+#include <algorithm>
+
 #include "tests/support/lab_error.h"
 #include "ztunnel/lib/tls/key.h"
 

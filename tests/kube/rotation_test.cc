@@ -1,6 +1,7 @@
 // The mesh's CA changes under live traffic: two nodes with real agents and ztunnels, two real
 // culvert-signers, and a real API server in which somebody changes the Secret `cacerts`.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <set>
 
 #include "tests/kube/cluster.h"

@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 
 #include <cstdlib>
+#include <sstream>
 
 #include "tests/netns/two_nodes.h"
 

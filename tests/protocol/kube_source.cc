@@ -1,6 +1,8 @@
 // The mesh's objects from an API server, good days and bad: when they are whole, what stays when
 // the server is away, and what is said of what is missing.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "agent/mesh/kubernetes_source.h"
 
 #include <fmt/format.h>

@@ -24,6 +24,8 @@ FAULTS = {
         ({"agent/enrol/bad.h": _SPDX + "#include <bpf/libbpf.h>\n"}, "is for bpf/"),
     "a header included by its bare name":
         ({"agent/bad.h": _SPDX + '#include "agent.h"\n'}, "by their path from the root"),
+    "a name whose header is precompiled, and not included":
+        ({"ztunnel/lib/base/bad.h": _SPDX + '#include "ztunnel/lib/base/good.h"\nstd::string name();\n'}, "comes from <string>"),
     "a long file":
         ({"agent/bad.h": _SPDX + "int x;\n" * 401}, "asks for a second file"),
     "a long function":

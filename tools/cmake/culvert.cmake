@@ -9,37 +9,43 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_C_STANDARD 23)
 set(CULVERT_SANITIZE "" CACHE STRING "comma-separated sanitizers, empty for none")
 option(CULVERT_COVERAGE "count which code the tests reach (tools/test --coverage)" OFF)
+option(CULVERT_PRECOMPILE "compile the headers of others once for all sources" ON)
 include(boringssl)
+include(precompiled)
 
+# What was compiled in one clone or build folder is found again by the next. With CCACHE_DEPEND the compiler runs once for
+# a source, not twice; the rest is what ccache asks for where headers are precompiled.
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_C_COMPILER_LAUNCHER})
 endif()
 
 # One interface target carries warnings and sanitizers to our own code and to nothing else.
-add_library(culvert_options INTERFACE)
-target_include_directories(culvert_options INTERFACE ${PROJECT_SOURCE_DIR})
-target_compile_options(culvert_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Wshadow -Wdangling -Wunused-result -Werror
-  -Wno-missing-designated-field-initializers
-  -fno-omit-frame-pointer $<$<CONFIG:RelWithDebInfo>:-O2>)
-target_link_options(culvert_options INTERFACE -fuse-ld=lld-19)
+set(flags -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Wshadow -Wdangling -Wunused-result -Werror
+  -Wno-missing-designated-field-initializers -fno-omit-frame-pointer)
+set(link_flags -fuse-ld=lld-19)
 if(CULVERT_SANITIZE)
-  target_compile_options(culvert_options INTERFACE -fsanitize=${CULVERT_SANITIZE} -fno-sanitize-recover=all)
-  target_link_options(culvert_options INTERFACE -fsanitize=${CULVERT_SANITIZE})
+  list(APPEND flags -fsanitize=${CULVERT_SANITIZE} -fno-sanitize-recover=all)
+  list(APPEND link_flags -fsanitize=${CULVERT_SANITIZE})
 elseif(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
-  target_compile_options(culvert_options INTERFACE -flto=thin)
-  target_link_options(culvert_options INTERFACE -flto=thin)
+  list(APPEND flags -flto=thin)
+  list(APPEND link_flags -flto=thin)
 endif()
-
 if(CULVERT_COVERAGE)
   # Counters live in the profile itself, since most daemons of a scenario end by SIGKILL. Paths are relative to the
   # build's folder, so that a compiler cache may serve another clone.
-  set(coverage -fprofile-instr-generate -fcoverage-mapping -fcoverage-compilation-dir=.
+  list(APPEND flags -fprofile-instr-generate -fcoverage-mapping -fcoverage-compilation-dir=.
     "SHELL:-mllvm -runtime-counter-relocation")
-  target_compile_options(culvert_options INTERFACE ${coverage})
-  target_link_options(culvert_options INTERFACE -fprofile-instr-generate)
+  list(APPEND link_flags -fprofile-instr-generate)
+endif()
+add_library(culvert_options INTERFACE)
+target_include_directories(culvert_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(culvert_options INTERFACE ${flags})
+target_link_options(culvert_options INTERFACE ${link_flags})
+if(CULVERT_PRECOMPILE)
+  culvert_precompile(culvert_options ${flags})
 endif()
 
 # culvert_room(NAME SOURCES a.cc … [LINKS culvert::base …] [PRIVATE_LINKS fmt …])

@@ -3,6 +3,7 @@
 #include "tools/culvertctl/lists.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 

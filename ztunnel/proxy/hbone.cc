@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ztunnel/proxy/hbone.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace culvert::proxy {

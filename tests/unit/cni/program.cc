@@ -1,5 +1,7 @@
 // culvert-cni as a container runtime calls it, with an agent that a test plays, or without one.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 #include "agent/cni/namespaces.h"

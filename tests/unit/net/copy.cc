@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ztunnel/lib/net/copy.h"
 
+#include <algorithm>
+
 #include "tests/support/sim.h"
 #include "tests/unit/net/tcp_pair.h"
 #include "ztunnel/lib/net/pipe_stream.h"
