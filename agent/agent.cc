@@ -244,7 +244,6 @@ void Agent::translate() {
   for (const auto& [pod, sentence] : translation.refused) {
     outside_.source->notices().failed(pod, sentence);
   }
-  outside_.source->show_captured(enrolment_.captured_uids());
   complete_ = complete_ || source_.complete();
   namespaces_.learn(translation.mesh.ambient_namespaces, complete_);
   enrolment_.set_plain(translation.mesh.plain_pods, namespaces_.rule());
@@ -257,6 +256,7 @@ void Agent::translate() {
     }
     return;
   }
+  outside_.source->show({enrolment_.captured_uids(), enrolment_.awaited_uids()});
   if (mesh_->addresses != translation.mesh.addresses ||
       mesh_->authorizations != translation.mesh.authorizations || !announced_) {
     announced_ = true;

@@ -15,7 +15,7 @@ class Folder final : public MeshSource {
   explicit Folder(mesh::FileSource files) : files_(std::move(files)) {}
   mesh::Source& source() override { return files_; }
   enrol::PodNotices& notices() override { return notices_; }
-  void show_captured(const std::set<std::string>& /*uids*/) override {}
+  void show(const enrol::PodsOfMesh& /*pods*/) override {}
   io::Task<> run() override { co_return; }
 
  private:
@@ -33,8 +33,8 @@ class Cluster final : public MeshSource {
         notices_(loop, writer_) {}
   mesh::Source& source() override { return source_; }
   enrol::PodNotices& notices() override { return notices_; }
-  void show_captured(const std::set<std::string>& uids) override {
-    notices_.set(cluster::marked_pods(source_.objects(), node_, uids));
+  void show(const enrol::PodsOfMesh& pods) override {
+    notices_.set(cluster::marked_pods(source_.objects(), node_, pods));
   }
   io::Task<> run() override {
     io::Scope scope(loop_);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <set>
 #include <string>
 
 #include "agent/api_server.h"
@@ -21,8 +20,8 @@ class MeshSource {
   virtual mesh::Source& source() = 0;
   virtual enrol::PodNotices& notices() = 0;
 
-  // show_captured tells which pods of this node speak HBONE, by uid; after each translation.
-  virtual void show_captured(const std::set<std::string>& uids) = 0;
+  // show tells what became of this node's pods; after each translation of a complete source.
+  virtual void show(const enrol::PodsOfMesh& pods) = 0;
 
   // run is the work in the background, until it is cancelled; a folder has none and ends at once.
   virtual io::Task<> run() = 0;

@@ -7,14 +7,17 @@
 namespace culvert::cluster {
 
 std::vector<MarkedPod> marked_pods(const mesh::Objects& objects, const std::string& node,
-                                   const std::set<std::string>& captured) {
+                                   const enrol::PodsOfMesh& of_mesh) {
   std::vector<MarkedPod> pods;
   for (const auto& [key, pod] : objects.pods) {
     if (!node.empty() && pod.node == node) {
-      pods.push_back({.pod = {.uid = pod.meta.uid, .ns = pod.meta.ns, .name = pod.meta.name},
-                      .marked = mesh::text_of(pod.meta.annotations, mesh::kRedirectionAnnotation) ==
-                                mesh::kRedirectionEnabled,
-                      .captured = captured.contains(pod.meta.uid)});
+      const bool marked = mesh::text_of(pod.meta.annotations, mesh::kRedirectionAnnotation) ==
+                          mesh::kRedirectionEnabled;
+      const auto& uid = pod.meta.uid;
+      pods.push_back(
+          {.pod = {.uid = uid, .ns = pod.meta.ns, .name = pod.meta.name},
+           .marked = marked,
+           .wanted = of_mesh.captured.contains(uid) || (marked && of_mesh.awaited.contains(uid))});
     }
   }
   return pods;

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <set>
 #include <string>
 #include <vector>
 
@@ -13,14 +12,16 @@
 
 namespace culvert::cluster {
 
-// marked_pods gives the pods of `node`, each with what the source shows of it and what the kernel
-// holds: `captured` has the uids of those that speak HBONE.
+// marked_pods gives the pods of `node`, each with what the source shows of it and what it should.
+// Those that are captured shall carry the annotation. Those that belong in the mesh and wait for
+// capture, after their node or their sandbox was restarted, keep the one that they have: without it
+// others would talk to them in plaintext, with it others wait.
 std::vector<MarkedPod> marked_pods(const mesh::Objects& objects, const std::string& node,
-                                   const std::set<std::string>& captured);
+                                   const enrol::PodsOfMesh& pods);
 
 class ClusterNotices final : public enrol::PodNotices {
  public:
-  // `writer` must outlive run() and withdraw().
+  // `writer` must outlive the tasks.
   ClusterNotices(io::Loop& loop, ClusterWriter& writer)
       : loop_(loop), redirection_(loop, writer), warnings_(loop, writer) {}
 
@@ -29,6 +30,7 @@ class ClusterNotices final : public enrol::PodNotices {
 
   // set takes all pods of this node anew, after each translation.
   void set(const std::vector<MarkedPod>& pods) { redirection_.set(pods); }
+  io::Task<> mark(mesh::LocalPod pod) override { return redirection_.mark(std::move(pod)); }
   io::Task<> withdraw(mesh::LocalPod pod) override { return redirection_.withdraw(std::move(pod)); }
   void failed(const mesh::LocalPod& pod, const std::string& sentence) override {
     warnings_.warn(pod, sentence);

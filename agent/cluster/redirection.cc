@@ -10,8 +10,8 @@ namespace culvert::cluster {
 
 void Redirection::set(const std::vector<MarkedPod>& pods) {
   std::map<std::string, Pod> fresh;
-  for (const auto& [spec, marked, captured] : pods) {
-    Pod pod{.spec = spec, .shown = marked, .marked = marked, .wanted = captured};
+  for (const auto& [spec, marked, wanted] : pods) {
+    Pod pod{.spec = spec, .shown = marked, .marked = marked, .wanted = wanted};
     const auto known = pods_.find(spec.uid);
     if (known != pods_.end() && known->second.shown == marked &&
         loop_.now() - known->second.written < kWriteTrusted) {
@@ -69,31 +69,42 @@ io::Task<bool> Redirection::write(mesh::LocalPod pod) {
   co_return true;
 }
 
-io::Task<> Redirection::withdraw(mesh::LocalPod pod) {
-  const auto found = pods_.find(pod.uid);
-  if (found == pods_.end()) {
-    co_return;  // the pod is gone, and nobody connects to it
-  }
-  found->second.wanted = false;
-  changed_.notify_all();
-  auto gone = co_await as_result(
-      with_timeout(loop_, kWithdrawWithin, "take the annotation away", until_unmarked(pod.uid)));
-  if (!gone && gone.error().code == Errc::cancelled) {
-    co_await std::move(gone);
-  }
-  if (!gone) {
-    obs::log(obs::Level::warn, "cluster",
-             "a pod leaves the mesh while others may still take it for a part of it",
-             {{"pod", pod.name}, {"namespace", pod.ns}, {"error", gone.error()}});
-    co_return;
-  }
-  co_await loop_.sleep(kSpreadTime);
+io::Task<> Redirection::mark(mesh::LocalPod pod) {
+  (void)co_await tell(std::move(pod), true, kMarkWithin,
+                      "a pod starts while others may not take it for a part of the mesh yet");
 }
 
-io::Task<> Redirection::until_unmarked(std::string uid) {
+io::Task<> Redirection::withdraw(mesh::LocalPod pod) {
+  if (co_await tell(std::move(pod), false, kWithdrawWithin,
+                    "a pod leaves the mesh while others may still take it for a part of it")) {
+    co_await loop_.sleep(kSpreadTime);
+  }
+}
+
+io::Task<bool> Redirection::tell(mesh::LocalPod pod, bool marked, io::Duration within,
+                                 const char* warning) {
+  const auto found = pods_.find(pod.uid);
+  if (found == pods_.end()) {
+    co_return false;  // the pod is gone, and nobody connects to it
+  }
+  found->second.wanted = marked;
+  changed_.notify_all();
+  auto told = co_await as_result(
+      with_timeout(loop_, within, "write the annotation", until_marked(pod.uid, marked)));
+  if (!told && told.error().code == Errc::cancelled) {
+    co_await std::move(told);
+  }
+  if (!told) {
+    obs::log(obs::Level::warn, "cluster", warning,
+             {{"pod", pod.name}, {"namespace", pod.ns}, {"error", told.error()}});
+  }
+  co_return told.has_value();
+}
+
+io::Task<> Redirection::until_marked(std::string uid, bool marked) {
   for (;;) {
     const auto pod = pods_.find(uid);
-    if (pod == pods_.end() || !pod->second.marked) {
+    if (pod == pods_.end() || pod->second.marked == marked) {
       co_return;
     }
     co_await written_.wait();

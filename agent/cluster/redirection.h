@@ -1,5 +1,6 @@
-// Redirection: keeps the annotation of this node's pods as the kernel is. Others open tunnels to
-// exactly the pods that carry it.
+// Redirection: keeps the annotation of this node's pods. Others open tunnels to exactly the pods
+// that carry it, and talk to all others in plaintext; so it stands before a pod's first process
+// runs, and stays through whatever restarts for as long as the pod belongs in the mesh.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,6 +20,8 @@ inline constexpr io::Duration kWriteAgain = std::chrono::seconds(5);
 // stale one meets a closed port afterwards; without a limit a label could not be removed while no
 // API server answers.
 inline constexpr io::Duration kWithdrawWithin = std::chrono::seconds(10);
+// 6 s: how long a pod's start waits for its annotation: for one write that failed and the next.
+inline constexpr io::Duration kMarkWithin = std::chrono::seconds(6);
 // 2 s: how long a change of a pod takes to all other nodes: a watch event, a translation, a push.
 inline constexpr io::Duration kSpreadTime = std::chrono::seconds(2);
 
@@ -28,13 +31,13 @@ inline constexpr io::Duration kWriteTrusted = std::chrono::seconds(30);
 // MarkedPod is one pod of this node as the source shows it.
 struct MarkedPod {
   mesh::LocalPod pod;
-  bool marked = false;    // it carries the annotation
-  bool captured = false;  // it should
+  bool marked = false;  // it carries the annotation
+  bool wanted = false;  // it should
 };
 
 class Redirection {
  public:
-  // `writer` must outlive run() and withdraw().
+  // `writer` must outlive the tasks.
   Redirection(io::Loop& loop, ClusterWriter& writer) : loop_(loop), writer_(writer) {}
 
   // set takes all pods of this node anew. A write that the source does not show yet is not made
@@ -44,7 +47,9 @@ class Redirection {
   // run writes what differs, until it is cancelled.
   io::Task<> run();
 
-  // withdraw takes the annotation away and waits until others know; for enrol::PodNotices.
+  // mark and withdraw are for enrol::PodNotices: one waits until the annotation is written, the
+  // other until it is taken away and others know. `pod` must be of those that were set.
+  io::Task<> mark(mesh::LocalPod pod);
   io::Task<> withdraw(mesh::LocalPod pod);
 
  private:
@@ -56,7 +61,9 @@ class Redirection {
     io::TimePoint written{};
   };
   io::Task<bool> write(mesh::LocalPod pod);
-  io::Task<> until_unmarked(std::string uid);
+  io::Task<> until_marked(std::string uid, bool marked);
+  // tell wants it so and waits `within` for it; false, and a warning, if that was not enough.
+  io::Task<bool> tell(mesh::LocalPod pod, bool marked, io::Duration within, const char* warning);
 
   io::Loop& loop_;
   ClusterWriter& writer_;

@@ -35,9 +35,10 @@ std::vector<std::string> Enrolment::adopt() {
       continue;
     }
     if (auto adopted = adopt_pod(*record, state); !adopted) {
-      unreachable_.push_back(*record);
-      problems.push_back(fmt::format("pod {}/{} stays captured by what an earlier agent put in: {}",
-                                     record->pod.ns, record->pod.name, to_string(adopted.error())));
+      unreachable_.push_back(
+          {*record, fmt::format("pod {}/{} stays captured by what an earlier agent put in: {}",
+                                record->pod.ns, record->pod.name, to_string(adopted.error()))});
+      obs::log(obs::Level::error, kScope, unreachable_.back().problem);
     }
   }
   if (auto written = write_down(nullptr); !written) {
@@ -135,7 +136,7 @@ void Enrolment::enrol_running() {
   std::set<std::string> missing;
   for (const auto& [uid, pod] : wanted_) {
     const bool unreachable = std::ranges::any_of(
-        unreachable_, [&](const Record& record) { return record.pod.uid == uid; });
+        unreachable_, [&](const Unreachable& other) { return other.record.pod.uid == uid; });
     if (!pod.ips.empty() && !pods_.contains(uid) && !busy_.contains(uid) && !seen_.contains(uid) &&
         !unreachable) {
       missing.insert(uid);
@@ -171,6 +172,9 @@ io::Task<> Enrolment::add_running(EnrolRequest request) {
 
 std::vector<std::string> Enrolment::problems() const {
   std::vector<std::string> problems;
+  for (const auto& pod : unreachable_) {
+    problems.push_back(pod.problem);
+  }
   for (const auto& [uid, sentence] : failed_) {
     problems.push_back(sentence);
   }
@@ -198,7 +202,8 @@ std::vector<std::string> Enrolment::shortfalls() const {
 }
 
 void Enrolment::compare_unreachable(const std::vector<datapath::PodState>& held) {
-  const auto settled = [&](const Record& record) {
+  const auto settled = [&](const Unreachable& pod) {
+    const Record& record = pod.record;
     const auto state = std::ranges::find_if(held, [&](const auto& held_pod) {
       return held_pod.key.netns_cookie == record.netns_cookie;
     });
@@ -240,7 +245,10 @@ io::Task<> Enrolment::stop() {
 }
 
 Result<> Enrolment::write_down(const Pod* also) const {
-  std::vector<Record> records = unreachable_;
+  std::vector<Record> records;
+  for (const auto& pod : unreachable_) {
+    records.push_back(pod.record);
+  }
   for (const auto& [uid, pod] : pods_) {
     if (pod.step >= Step::captured || &pod == also) {
       records.push_back({.netns_cookie = pod.cookie, .pod = pod.spec});
@@ -274,8 +282,19 @@ std::set<std::string> Enrolment::captured_uids() const {
       uids.insert(uid);
     }
   }
-  for (const auto& record : unreachable_) {
-    uids.insert(record.pod.uid);
+  for (const auto& pod : unreachable_) {
+    uids.insert(pod.record.pod.uid);
+  }
+  return uids;
+}
+
+std::set<std::string> Enrolment::awaited_uids() const {
+  std::set<std::string> uids;
+  for (const auto& [uid, wanted] : wanted_) {
+    const auto pod = pods_.find(uid);
+    if (pod == pods_.end() || !pod->second.withdrawn) {
+      uids.insert(uid);
+    }
   }
   return uids;
 }

@@ -86,10 +86,14 @@ io::Task<Place> Enrolment::add(EnrolRequest request) {
   }
   seen_.erase(request.uid);
   failed_.erase(request.uid);
-  std::erase_if(unreachable_, [&](const Record& record) { return record.pod.uid == request.uid; });
+  std::erase_if(unreachable_,
+                [&](const Unreachable& pod) { return pod.record.pod.uid == request.uid; });
   obs::log(obs::Level::info, kScope, "pod captured",
            {{"pod", pod.spec.name}, {"namespace", pod.spec.ns}, {"netns", inode}});
   options_.changed();
+  // Its first process starts after this, and its address is told by others after that: nobody sees
+  // the address without the mark, and talks to it in plaintext.
+  co_await notices_.mark(pod.spec);
   co_return Place::captured;
 }
 
@@ -212,13 +216,17 @@ io::Task<> Enrolment::remove(EnrolRequest request) {
   }
   const auto is_meant = [&](std::uint64_t cookie) { return !sandbox || *sandbox == cookie; };
   const std::string uid = request.uid;
+  if (const auto found = pods_.find(uid); found != pods_.end() && is_meant(found->second.cookie)) {
+    found->second.dead = true;  // who drains it meanwhile need not wait any longer
+  }
   co_await begin(uid);
   const Busy busy(*this, uid);
   std::erase_if(
       seen_, [&](const auto& seen) { return seen.first == uid && is_meant(seen.second.cookie); });
-  std::erase_if(unreachable_, [&](const Record& record) {
-    return record.pod.uid == uid && is_meant(record.netns_cookie) &&
-           kernel_.end_capture(record.netns_cookie) && kernel_.end_steering(record.netns_cookie);
+  std::erase_if(unreachable_, [&](const Unreachable& pod) {
+    const auto cookie = pod.record.netns_cookie;
+    return pod.record.pod.uid == uid && is_meant(cookie) && kernel_.end_capture(cookie) &&
+           kernel_.end_steering(cookie);
   });
   if (const auto found = pods_.find(uid); found != pods_.end() && is_meant(found->second.cookie)) {
     co_await leave(uid, false);
@@ -254,6 +262,7 @@ io::Task<> Enrolment::leave(std::string uid, bool drain) {
   Pod& pod = found->second;  // stays: only who has begun erases, and a map moves nothing
   if (pod.step == Step::captured) {
     pod.step = Step::draining;
+    pod.withdrawn = drain;
     options_.changed();
     if (drain) {
       co_await notices_.withdraw(pod.spec);
@@ -275,7 +284,8 @@ io::Task<> Enrolment::leave(std::string uid, bool drain) {
 
 io::Task<> Enrolment::drained(const Pod& pod) {
   const io::TimePoint until = loop_.now() + options_.drain_time;
-  while (loop_.now() < until && kernel_.has_connections(pod.fds->netns.get()).value_or(false)) {
+  while (!pod.dead && loop_.now() < until &&
+         kernel_.has_connections(pod.fds->netns.get()).value_or(false)) {
     co_await loop_.sleep(kDrainPause);
   }
 }

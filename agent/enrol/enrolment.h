@@ -73,15 +73,16 @@ class Enrolment {
   void set_plain(std::set<std::string> uids, cni::NamespaceRule rule);
 
   // adopt takes over what an earlier agent left in the kernel: wanted pods get fresh listeners in
-  // place, the others are un-enrolled. Call it once, after set_wanted and before the sockets open.
-  // Gives one sentence for each pod that could be neither.
+  // place, the others are un-enrolled; those that could be neither are among problems() until
+  // compare() settles them. Call it once, after set_wanted and before the sockets open. Gives one
+  // sentence when nothing could be known of an earlier agent: everything stays as it is then.
   std::vector<std::string> adopt();
 
-  // add enrols a pod and returns when its connections are captured and a ztunnel serves it, or at
-  // once if it belongs outside. Repeating it is success. On failure every step is undone, in
-  // reverse order, and the pod is as before; the error's context names the pod. Waits for the
-  // source to know the pod, for its addresses, and for a ztunnel, a few seconds each. Of a pod that
-  // stays unknown its namespace decides: `not_found`, or outside.
+  // add enrols a pod and returns when its connections are captured, a ztunnel serves it and others
+  // can know it, or at once if it belongs outside. Repeating it is success. On failure every step
+  // is undone, in reverse order, and the pod is as before; the error's context names the pod. Waits
+  // for the source to know the pod, for its addresses, and for a ztunnel, a few seconds each. Of a
+  // pod that stays unknown its namespace decides: `not_found`, or outside.
   io::Task<Place> add(EnrolRequest request);
 
   // remove un-enrols a pod whose processes are gone (CNI DEL); an unknown one is success. If the
@@ -101,10 +102,12 @@ class Enrolment {
   io::Task<> stop();
 
   std::vector<AnnouncedPod> announced() const;  // what each ztunnel must serve
-  std::set<std::string> captured_uids() const;  // they speak HBONE
+  std::set<std::string> captured_uids() const;  // see PodsOfMesh
+  std::set<std::string> awaited_uids() const;
   bool has_identity(const SpiffeId& id) const;  // of a wanted pod or one that is enrolled
   std::vector<PodView> pods() const;
-  // One sentence for each wanted pod that was found running and could not be enrolled so far.
+  // One sentence for each wanted pod that was found running and could not be enrolled so far, and
+  // for each of an earlier agent that could not be taken over.
   std::vector<std::string> problems() const;
   // One sentence for each wanted pod that has an address and that the kernel does not hold whole.
   std::vector<std::string> shortfalls() const;
@@ -118,12 +121,20 @@ class Enrolment {
     std::uint64_t inode = 0;
     std::shared_ptr<PodFds> fds;  // its listeners are made once, before anyone shares it
     Step step = Step::seen;
+    bool withdrawn = false;  // it leaves for its label, and others are told so
+    bool dead = false;       // CNI DEL has come: nobody is left whose connections could drain
   };
   // SeenNetns is where a pod was that left because of its label. No descriptor: that would keep the
   // netns of a dead pod.
   struct SeenNetns {
     std::uint64_t cookie = 0;
     std::uint64_t inode = 0;
+  };
+  // Unreachable is held by the kernel and wanted, but could not be taken over from an earlier
+  // agent.
+  struct Unreachable {
+    Record record;
+    std::string problem;
   };
   class Busy;
 
@@ -162,7 +173,7 @@ class Enrolment {
   bool adopted_ = false;  // before, a pod that runs may be one of an earlier agent's
   std::map<std::string, Pod> pods_;
   std::map<std::string, SeenNetns> seen_;
-  std::vector<Record> unreachable_;  // held by the kernel, wanted, but their netns was not found
+  std::vector<Unreachable> unreachable_;
   std::map<std::string, std::string> failed_;  // uid → why a running pod could not be enrolled
   std::set<std::string> busy_;                 // uids that a fiber works on
   io::Event changed_;                          // wanted_ or busy_

@@ -72,14 +72,14 @@ void plays(const sim::Scenario& scenario) {
 
 io::Task<> marks_what_differs(io::SimLoop& loop) {
   Bench bench(loop);
-  bench.notices.set({{.pod = pod("a"), .marked = false, .captured = true},
-                     {.pod = pod("b"), .marked = true, .captured = false},
-                     {.pod = pod("c"), .marked = true, .captured = true},
-                     {.pod = pod("d"), .marked = false, .captured = false}});
+  bench.notices.set({{.pod = pod("a"), .marked = false, .wanted = true},
+                     {.pod = pod("b"), .marked = true, .wanted = false},
+                     {.pod = pod("c"), .marked = true, .wanted = true},
+                     {.pod = pod("d"), .marked = false, .wanted = false}});
   auto slept = co_await as_result(loop.sleep(1s));
   // The source has not seen the writes yet.
-  bench.notices.set({{.pod = pod("a"), .marked = false, .captured = true},
-                     {.pod = pod("b"), .marked = true, .captured = false}});
+  bench.notices.set({{.pod = pod("a"), .marked = false, .wanted = true},
+                     {.pod = pod("b"), .marked = true, .wanted = false}});
   slept = co_await as_result(loop.sleep(1s));
   const auto written = bench.writer.written;
   co_await bench.end();
@@ -91,12 +91,12 @@ io::Task<> marks_again_what_somebody_changed(io::SimLoop& loop) {
   Bench bench(loop);
   auto slept = co_await as_result(loop.sleep(0s));
   for (const bool shown : {false, true, false}) {
-    bench.notices.set({{.pod = pod("a"), .marked = shown, .captured = true}});
+    bench.notices.set({{.pod = pod("a"), .marked = shown, .wanted = true}});
     slept = co_await as_result(loop.sleep(2s));
   }
   // Our second write is never shown: it was lost, and is trusted no longer than that.
   slept = co_await as_result(loop.sleep(kWriteTrusted));
-  bench.notices.set({{.pod = pod("a"), .marked = false, .captured = true}});
+  bench.notices.set({{.pod = pod("a"), .marked = false, .wanted = true}});
   slept = co_await as_result(loop.sleep(2s));
   const auto written = bench.writer.written;
   co_await bench.end();
@@ -107,7 +107,7 @@ io::Task<> marks_again_what_somebody_changed(io::SimLoop& loop) {
 io::Task<> tries_again(io::SimLoop& loop) {
   Bench bench(loop);
   bench.writer.failing = 2;
-  bench.notices.set({{.pod = pod("a"), .marked = false, .captured = true}});
+  bench.notices.set({{.pod = pod("a"), .marked = false, .wanted = true}});
   const auto slept = co_await as_result(loop.sleep(30s));
   const auto written = bench.writer.written;
   co_await bench.end();
@@ -115,10 +115,39 @@ io::Task<> tries_again(io::SimLoop& loop) {
   CHECK(written == Written{"0 a+ failed", "5 a+ failed", "10 a+"});
 }
 
+// A pod's start waits for its annotation, through a write that fails.
+io::Task<> marks(io::SimLoop& loop) {
+  Bench bench(loop);
+  bench.writer.failing = 1;
+  const auto begun = loop.now();
+  bench.notices.set({{.pod = pod("a"), .marked = false, .wanted = false}});
+  auto marked = co_await as_result(bench.notices.mark(pod("a")));
+  const auto took = loop.now() - begun;
+  const auto written = bench.writer.written;
+  co_await bench.end();
+  co_await std::move(marked);
+  CHECK(written == Written{"0 a+ failed", "5 a+"});
+  CHECK(took == kWriteAgain);
+}
+
+io::Task<> marks_without_an_answer(io::SimLoop& loop) {
+  Bench bench(loop);
+  bench.writer.failing = 1000;
+  const auto begun = loop.now();
+  bench.notices.set({{.pod = pod("a"), .marked = false, .wanted = true}});
+  auto marked = co_await as_result(bench.notices.mark(pod("a")));
+  const auto took = loop.now() - begun;
+  auto unknown = co_await as_result(bench.notices.mark(pod("gone")));
+  co_await bench.end();
+  co_await std::move(marked);
+  co_await std::move(unknown);
+  CHECK(took == kMarkWithin);
+}
+
 io::Task<> withdraws(io::SimLoop& loop) {
   Bench bench(loop);
   const auto begun = loop.now();
-  bench.notices.set({{.pod = pod("a"), .marked = true, .captured = true}});
+  bench.notices.set({{.pod = pod("a"), .marked = true, .wanted = true}});
   auto withdrawn = co_await as_result(bench.notices.withdraw(pod("a")));
   const auto took = loop.now() - begun;
   const auto written = bench.writer.written;
@@ -132,7 +161,7 @@ io::Task<> withdraws_without_an_answer(io::SimLoop& loop) {
   Bench bench(loop);
   bench.writer.failing = 1000;
   const auto begun = loop.now();
-  bench.notices.set({{.pod = pod("a"), .marked = true, .captured = true}});
+  bench.notices.set({{.pod = pod("a"), .marked = true, .wanted = true}});
   auto withdrawn = co_await as_result(bench.notices.withdraw(pod("a")));
   const auto took = loop.now() - begun;
   auto unknown = co_await as_result(bench.notices.withdraw(pod("gone")));
@@ -210,20 +239,42 @@ TEST_CASE("all pods of this node are compared, wanted or not, and nobody else's"
   add("other", "n1", "pending");
   add("elsewhere", "n2", "enabled");
   add("unscheduled", "", "enabled");
-  const auto pods = marked_pods(objects, "n1", {"uid-captured", "uid-elsewhere"});
+  const auto pods = marked_pods(objects, "n1", {.captured = {"uid-captured", "uid-elsewhere"}});
   REQUIRE(pods.size() == 3);
   CHECK(pods[0].pod == mesh::LocalPod{.uid = "uid-captured", .ns = "shop", .name = "captured"});
-  CHECK(pods[0].captured);
+  CHECK(pods[0].wanted);
   CHECK_FALSE(pods[0].marked);
   CHECK(pods[1].pod.name == "left");
   CHECK(pods[1].marked);
-  CHECK_FALSE(pods[1].captured);
+  CHECK_FALSE(pods[1].wanted);
   CHECK_FALSE(pods[2].marked);
   CHECK(marked_pods(objects, "", {}).empty());
 }
 
+TEST_CASE("a pod that waits for capture keeps the annotation that it has, and gets none") {
+  mesh::Objects objects;
+  for (const char* name : {"had", "has"}) {
+    mesh::Pod& one = objects.pods[{"shop", name}];
+    one.meta = {.ns = "shop", .name = name, .uid = name};
+    one.node = "n1";
+  }
+  objects.pods[{"shop", "had"}].meta.annotations[mesh::kRedirectionAnnotation] = "enabled";
+  const auto pods = marked_pods(objects, "n1", {.awaited = {"had", "has"}});
+  REQUIRE(pods.size() == 2);
+  CHECK(pods[0].wanted);
+  CHECK_FALSE(pods[1].wanted);
+}
+
 TEST_CASE("a write that fails is tried again after a pause") {
   plays(tries_again);
+}
+
+TEST_CASE("a pod's start waits until its annotation is written") {
+  plays(marks);
+}
+
+TEST_CASE("a pod starts in the end though no API server answers, and at once if it is gone") {
+  plays(marks_without_an_answer);
 }
 
 TEST_CASE("a pod leaves when its annotation is gone and others have had time to see it") {

@@ -132,10 +132,46 @@ TEST_CASE("a pod whose label goes drains before its program is taken away") {
   CHECK(bench.diary.told() == "unmark end_capture");
   CHECK(bench.enrolment->pods().front().state == "draining");
   CHECK(bench.enrolment->captured_uids().empty());
+  bench.enrolment->set_wanted({local_pod()}, true);  // the label comes back meanwhile
+  CHECK(bench.enrolment->awaited_uids().empty());    // and its mark goes first all the same
+  bench.enrolment->set_wanted({}, true);
   CHECK(bench.enrolment->announced().size() == 1);  // a ztunnel that restarts serves it on
   bench.kernel.busy_connections = false;
   bench.turn_for(300ms);
   CHECK(bench.diary.told() == "unmark " + std::string(kDown));
+  CHECK(bench.enrolment->pods().empty());
+}
+
+TEST_CASE("a pod whose sandbox is gone or is replaced is awaited, and keeps its mark") {
+  Bench bench;
+  bench.enrolment->set_wanted({local_pod()}, true);
+  CHECK(bench.enrolment->awaited_uids() == std::set<std::string>{"u1"});
+  REQUIRE(bench.add());
+  bench.diary.steps.clear();
+  bench.kernel.next_cookie = 8;
+  bench.announcer.meanwhile = [&] {
+    CHECK(bench.enrolment->captured_uids().empty());
+    CHECK(bench.enrolment->awaited_uids() == std::set<std::string>{"u1"});
+  };
+  REQUIRE(bench.add());
+  CHECK(bench.diary.told() == std::string(kDown) + " " + kUp);
+  REQUIRE(io::block_on(*bench.loop, bench.enrolment->remove({.uid = "u1"})));
+  CHECK(bench.enrolment->captured_uids().empty());
+  CHECK(bench.enrolment->awaited_uids() == std::set<std::string>{"u1"});
+}
+
+// Who deletes a pod by force takes its object away first.
+TEST_CASE("a pod that drains because its object is gone is let go when its processes are") {
+  Bench bench;
+  bench.enrolment->set_wanted({local_pod()}, true);
+  REQUIRE(bench.add());
+  bench.kernel.busy_connections = true;
+  bench.enrolment->set_wanted({}, true);
+  bench.turn_for(50ms);
+  REQUIRE(bench.enrolment->pods().front().state == "draining");
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(io::block_on(*bench.loop, bench.enrolment->remove({.uid = "u1"})));
+  CHECK(std::chrono::steady_clock::now() - begun < 240ms);  // of the 300 that it would drain
   CHECK(bench.enrolment->pods().empty());
 }
 
@@ -299,7 +335,8 @@ TEST_CASE("a pod whose netns nothing leads to stays captured, is told of, and is
   bench.diary.steps.clear();
   bench.restart();
   bench.enrolment->set_wanted({local_pod()}, true);
-  const auto problems = bench.enrolment->adopt();
+  CHECK(bench.enrolment->adopt().empty());
+  const auto problems = bench.enrolment->problems();
   REQUIRE(problems.size() == 1);
   CHECK(problems.front().starts_with("pod shop/cart stays captured"));
   CHECK(bench.diary.told().empty());
@@ -310,6 +347,7 @@ TEST_CASE("a pod whose netns nothing leads to stays captured, is told of, and is
   bench.turn_for(20ms);
   CHECK(bench.diary.told() == "set_up listen capture announce");
   CHECK(bench.enrolment->announced().size() == 1);
+  CHECK(bench.enrolment->problems().empty());
 }
 
 TEST_CASE("what someone took out of the kernel is put back") {

@@ -12,7 +12,7 @@ namespace culvert::enrol {
 
 using namespace std::chrono_literals;
 
-inline constexpr const char* kUp = "set_up listen announce capture";
+inline constexpr const char* kUp = "set_up listen announce capture mark";
 inline constexpr const char* kDown = "end_capture end_steering withdraw tear_down";
 
 inline mesh::LocalPod local_pod() {

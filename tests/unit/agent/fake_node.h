@@ -104,13 +104,16 @@ class FakeKernel final : public NodeKernel {
 class FakeAnnouncer final : public Announcer {
  public:
   explicit FakeAnnouncer(Diary& diary) : diary_(diary) {}
-  std::function<void()> meanwhile = [] {};  // happens while a pod is announced
+  std::function<void()> meanwhile = [] {};  // happens once, while a pod is announced or withdrawn
 
   io::Task<> announce(AnnouncedPod) override {
     std::exchange(meanwhile, [] {})();
     co_await diary_.note("announce");
   }
-  io::Task<> withdraw(std::string) override { co_await diary_.note("withdraw"); }
+  io::Task<> withdraw(std::string) override {
+    std::exchange(meanwhile, [] {})();
+    co_await diary_.note("withdraw");
+  }
 
  private:
   Diary& diary_;
@@ -121,6 +124,10 @@ class FakeNotices final : public PodNotices {
   explicit FakeNotices(Diary& diary) : diary_(diary) {}
   std::vector<std::string> failures;
 
+  io::Task<> mark(mesh::LocalPod) override {
+    (void)diary_.note("mark");
+    co_return;
+  }
   io::Task<> withdraw(mesh::LocalPod) override {
     (void)diary_.note("unmark");
     co_return;
