@@ -124,6 +124,28 @@ TEST_CASE("a pod that is captured says so in its annotation, until it leaves the
   INFO(cluster.mesh.logs());
   cluster.label_namespace("ambient");
   CHECK(eventually(kStart, [&] { return annotation() == "enabled"; }));
+
+  // Its sandbox is gone, as when its node restarts, and comes back: others go on taking it for a
+  // part of the mesh, also those who ask this agent, and no agent that starts thinks otherwise.
+  CHECK(cluster.node.unenrol(shop).empty());
+  cluster.start_agent();
+  CHECK(eventually(kStart, [&] { return cluster.complete(); }));
+  CHECK_FALSE(eventually(3s, [&] { return annotation() != "enabled"; }));
+  CHECK(cluster.entry("workloads", "shop").value("protocol", "") == "HBONE");
+}
+
+TEST_CASE("a pod's start waits until others can know that it is captured") {
+  Cluster cluster("kube mark");
+  Pod& shop = cluster.mesh.pod("shop", "east");
+  cluster.label_namespace("ambient");
+  cluster.create_pod("shop", shop.ip4());
+  shop.with_uid(cluster.of_pod("shop", "{.metadata.uid}"));
+  cluster.start_agent();
+  cluster.node.start_ztunnel();
+  REQUIRE(eventually(kStart, [&] { return cluster.complete(); }));
+  cluster.node.enrol(shop);
+  CHECK(cluster.of_pod("shop", "{.metadata.annotations.ambient\\.istio\\.io/redirection}") ==
+        "enabled");
 }
 
 TEST_CASE("a pod that can't be in the mesh says why in an Event") {
