@@ -46,17 +46,9 @@ Cell state_of(const Json& root, const Json& signing, WallClock now) {
   return successor.empty() ? "accepted" : fmt::format("accepted, signs in {}", successor);
 }
 
-Result<std::string> ask_kubectl(const Command& command) {
-  TRY(const auto ran, run_quietly(command));
-  if (ran.exit_code != 0) {
-    return fail(Errc::unavailable, fmt::format("kubectl failed: {}", printable(ran.error)));
-  }
-  return ran.out;
-}
-
 Result<bool> has_secret(const std::string& in_namespace, const char* name) {
-  TRY(const auto found, ask_kubectl({"kubectl", "get", "secret", name, "--namespace", in_namespace,
-                                     "--ignore-not-found", "-o", "name"}));
+  TRY(const auto found, kubectl({"get", "secret", name, "--namespace", in_namespace,
+                                 "--ignore-not-found", "-o", "name"}));
   return !found.empty();
 }
 
@@ -123,9 +115,8 @@ std::string render_ca(const Json& published, WallClock now, bool colour) {
 }
 
 Result<Json> look_at_ca(const std::string& in_namespace) {
-  TRY(const auto found,
-      ask_kubectl({"kubectl", "get", "configmap", signer::kRootsMap, "--namespace", in_namespace,
-                   "--ignore-not-found", "-o", "json"}));
+  TRY(const auto found, kubectl({"get", "configmap", signer::kRootsMap, "--namespace", in_namespace,
+                                 "--ignore-not-found", "-o", "json"}));
   if (found.empty()) {
     return fail(Errc::not_found,
                 fmt::format("no signer has published a root in the namespace {}: is Culvert "

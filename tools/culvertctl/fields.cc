@@ -16,6 +16,10 @@ Result<Json> parse_json(std::string_view text, std::string_view source) {
   return value;
 }
 
+Answer answer_of(Result<Json> value) {
+  return value ? Answer{std::move(*value), ""} : Answer{nullptr, to_string(value.error())};
+}
+
 const Json& field(const Json& value, std::string_view key) {
   static const Json null;
   if (!value.is_object()) {

@@ -16,6 +16,13 @@ using Json = nlohmann::ordered_json;
 // parse_json fails with `protocol` when `text` is no JSON; `source` says whose answer it was.
 Result<Json> parse_json(std::string_view text, std::string_view source);
 
+// Answer is what a daemon, or a cluster, said, or why it said nothing.
+struct Answer {
+  Json value;  // null where `problem` is set
+  std::string problem;
+};
+Answer answer_of(Result<Json> value);
+
 // field gives a member, or null where `value` is no object or has no such member.
 const Json& field(const Json& value, std::string_view key);
 // text gives a string as it is, a number or truth value as it is written, and "" for all else.

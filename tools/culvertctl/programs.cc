@@ -15,12 +15,16 @@
 #include <string_view>
 #include <system_error>
 
+#include "tools/culvertctl/table.h"
 #include "ztunnel/lib/base/fd.h"
 
 extern char** environ;
 
 namespace culvert::ctl {
 namespace {
+
+// A server that is away is said within this time, and not after kubectl's patience.
+constexpr const char* kRequestTimeout = "--request-timeout=10s";
 
 // What a shell takes as it stands.
 constexpr std::string_view kPlain =
@@ -112,6 +116,19 @@ Result<Ran> run_quietly(const Command& command, std::string_view input) {
 Result<Ran> run_shown(const Command& command) {
   TRY(const auto pid, start(command, nullptr));
   return Ran{.exit_code = exit_code_of(pid), .out = {}, .error = {}};
+}
+
+Result<std::string> kubectl(Command arguments, std::string_view input) {
+  arguments.insert(arguments.begin(), {"kubectl", kRequestTimeout});
+  TRY(auto ran, run_quietly(arguments, input));
+  if (ran.exit_code != 0) {
+    return fail(Errc::unavailable, "kubectl says: " + first_line(ran.error));
+  }
+  return std::move(ran.out);
+}
+
+std::string first_line(const std::string& text) {
+  return printable(text.substr(0, text.find('\n')));
 }
 
 bool is_there(const std::string& program) {

@@ -23,6 +23,13 @@ struct Ran {
 Result<Ran> run_quietly(const Command& command, std::string_view input = {});
 Result<Ran> run_shown(const Command& command);
 
+// kubectl gives what it wrote to its standard output. Fails with `unavailable`, and the first line
+// of what it wrote of the error, when it fails or when the API server does not answer within 10 s.
+Result<std::string> kubectl(Command arguments, std::string_view input = {});
+
+// first_line gives the first line of what a program wrote, fit to be shown.
+std::string first_line(const std::string& text);
+
 // is_there tells whether a program is found on PATH.
 bool is_there(const std::string& program);
 

@@ -32,8 +32,7 @@ Result<Json> ask(std::string_view name, std::string_view path, const Options& op
 
 Answer answer(std::string_view name, std::string_view path, const Options& options,
               const Surroundings& surroundings) {
-  auto value = ask(name, path, options, surroundings);
-  return value ? Answer{std::move(*value), ""} : Answer{nullptr, to_string(value.error())};
+  return answer_of(ask(name, path, options, surroundings));
 }
 
 Outcome run_status(const Options& options, const Surroundings& surroundings) {

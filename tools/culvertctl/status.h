@@ -8,12 +8,6 @@
 
 namespace culvert::ctl {
 
-// Answer is what a daemon, or a cluster, said, or why it said nothing.
-struct Answer {
-  Json value;  // null where `problem` is set
-  std::string problem;
-};
-
 struct StatusPage {
   Answer ztunnel;  // GET /status
   Answer agent;    // GET /status

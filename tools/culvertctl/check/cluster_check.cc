@@ -11,26 +11,6 @@
 namespace culvert::ctl {
 namespace {
 
-// A server that is away is said within this time, and not after kubectl's patience.
-constexpr const char* kRequestTimeout = "--request-timeout=10s";
-
-std::string first_line(const std::string& text) {
-  return text.substr(0, text.find('\n'));
-}
-
-Result<std::string> kubectl(Command arguments, std::string_view input = {}) {
-  arguments.insert(arguments.begin(), {"kubectl", kRequestTimeout});
-  TRY(auto ran, run_quietly(arguments, input));
-  if (ran.exit_code != 0) {
-    return fail(Errc::unavailable, "kubectl says: " + first_line(ran.error));
-  }
-  return std::move(ran.out);
-}
-
-Answer answer_of(Result<Json> value) {
-  return value ? Answer{std::move(*value), ""} : Answer{nullptr, to_string(value.error())};
-}
-
 Answer ask(const Command& arguments) {
   const auto read = [&]() -> Result<Json> {
     TRY(const std::string out, kubectl(arguments));
