@@ -45,12 +45,17 @@ TEST_CASE(
   Wire wire(cluster);
   cluster.stop_node(cluster.worker(1));
   cluster.start_node(cluster.worker(1));
+  bool stays_marked = true;  // or others would talk to it in plaintext until it is captured again
   CHECK(eventually(120s, [&] {
+    stays_marked &=
+        callers.town.get("server", R"(.metadata.annotations.ambient\.istio\.io/redirection)") ==
+        "enabled";
     return callers.town.get("server", R"(.status.conditions[?(@.type=="Ready")].status)") ==
                "True" &&
            callers.town.ask("client", "server", "canary-after").ok();
   }));
   wait_for_daemons(cluster);
+  CHECK(stays_marked);
   CHECK_FALSE(wire.shows("canary"));
   CHECK(wire.ports(callers.town.ip("client"), callers.town.ip("server")) == std::set<int>{15008});
 }
