@@ -102,7 +102,8 @@ TEST_CASE("an AuthorizationPolicy takes hold of connections that are open, and o
   town.apply(fmt::format(kOnlyFriend, town.name()));
   CHECK(of_stranger.is_cut_within(kLive));
   CHECK(eventually(kLive, [&] { return !town.ask("stranger", "server").ok(); }));
-  CHECK(town.ask("friend", "server").ok());
+  const Outcome friends = town.ask("friend", "server");
+  CHECK_MESSAGE(friends.ok(), friends.err);
   CHECK_FALSE(of_friend.is_cut_within(2s));
   town.must_kubectl({"delete", "authorizationpolicy", "only-friend"});
   CHECK(eventually(kLive, [&] { return town.ask("stranger", "server").ok(); }));

@@ -2,6 +2,7 @@
 #include "tests/kind/town.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include <fmt/format.h>
 
@@ -197,7 +198,13 @@ std::string Town::must_kubectl(const Command& arguments, std::string_view input)
 
 bool answered(const Town& town, const std::string& pod, const std::string& host,
               std::string_view query) {
-  return eventually(15s, [&] { return town.ask(pod, host, query).ok(); });
+  Outcome last;
+  const bool is = eventually(15s, [&] { return (last = town.ask(pod, host, query)).ok(); });
+  if (!is) {
+    std::fprintf(stderr, "%s got no answer from %s: %s\n", pod.c_str(), host.c_str(),
+                 last.err.c_str());
+  }
+  return is;
 }
 
 }  // namespace culvert::lab

@@ -71,7 +71,7 @@ class Town {
 };
 
 // answered asks until there is an answer, since a Service answers a moment after its pods are
-// ready.
+// ready; says why there is none.
 bool answered(const Town& town, const std::string& pod, const std::string& host,
               std::string_view query = "");
 
