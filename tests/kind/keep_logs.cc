@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "tests/kind/installed.h"
+#include "tests/support/listener.h"
 #include "tests/support/paths.h"
 
 namespace culvert::lab {
@@ -46,13 +47,9 @@ std::string keep_logs(const std::string& test) {
   return folder;
 }
 
-struct KeepLogs : doctest::IReporter {
+struct KeepLogs : Listener {
   explicit KeepLogs(const doctest::ContextOptions&) {}
-  void report_query(const doctest::QueryData&) override {}
-  void test_run_start() override {}
-  void test_run_end(const doctest::TestRunStats&) override {}
   void test_case_start(const doctest::TestCaseData& test) override { name_ = test.m_name; }
-  void test_case_reenter(const doctest::TestCaseData&) override {}
   void test_case_end(const doctest::CurrentTestCaseStats& stats) override {
     if (!stats.testCaseSuccess) {
       try {
@@ -62,12 +59,6 @@ struct KeepLogs : doctest::IReporter {
       }
     }
   }
-  void test_case_exception(const doctest::TestCaseException&) override {}
-  void subcase_start(const doctest::SubcaseSignature&) override {}
-  void subcase_end() override {}
-  void log_assert(const doctest::AssertData&) override {}
-  void log_message(const doctest::MessageData&) override {}
-  void test_case_skipped(const doctest::TestCaseData&) override {}
 
  private:
   std::string name_;

@@ -6,6 +6,8 @@
 #include <doctest/doctest.h>
 #include <cstdio>
 
+#include "tests/support/listener.h"
+
 namespace {
 
 // Counts this process's open descriptors; the directory's own one is in both counts.
@@ -20,16 +22,12 @@ int open_descriptors() {
   return count;
 }
 
-struct DescriptorCheck : doctest::IReporter {
+struct DescriptorCheck : culvert::lab::Listener {
   explicit DescriptorCheck(const doctest::ContextOptions&) {}
-  void report_query(const doctest::QueryData&) override {}
-  void test_run_start() override {}
-  void test_run_end(const doctest::TestRunStats&) override {}
   void test_case_start(const doctest::TestCaseData& test) override {
     name_ = test.m_name;
     before_ = open_descriptors();
   }
-  void test_case_reenter(const doctest::TestCaseData&) override {}
   void test_case_end(const doctest::CurrentTestCaseStats&) override {
     if (const int after = open_descriptors(); after != before_) {
       std::fprintf(stderr, "descriptor leak: %d open before \"%s\", %d after\n", before_, name_,
@@ -37,12 +35,6 @@ struct DescriptorCheck : doctest::IReporter {
       leaked = true;
     }
   }
-  void test_case_exception(const doctest::TestCaseException&) override {}
-  void subcase_start(const doctest::SubcaseSignature&) override {}
-  void subcase_end() override {}
-  void log_assert(const doctest::AssertData&) override {}
-  void log_message(const doctest::MessageData&) override {}
-  void test_case_skipped(const doctest::TestCaseData&) override {}
 
   inline static bool leaked = false;
 
