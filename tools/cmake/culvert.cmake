@@ -44,7 +44,7 @@ add_library(culvert_options INTERFACE)
 target_include_directories(culvert_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(culvert_options INTERFACE ${flags})
 target_link_options(culvert_options INTERFACE ${link_flags})
-if(CULVERT_PRECOMPILE)
+if(CULVERT_PRECOMPILE AND NOT CULVERT_COVERAGE)
   culvert_precompile(culvert_options ${flags})
 endif()
 

@@ -8,12 +8,14 @@ function(culvert_precompile target)
   set(header ${PROJECT_SOURCE_DIR}/tools/cmake/precompiled.h)
   set(result ${PROJECT_BINARY_DIR}/precompiled.pch)
   string(TOUPPER CMAKE_CXX_FLAGS_${CMAKE_BUILD_TYPE} flags_of_type)
-  separate_arguments(flags NATIVE_COMMAND
-    "${CMAKE_CXX_FLAGS} ${${flags_of_type}} ${CMAKE_CXX${CMAKE_CXX_STANDARD}_STANDARD_COMPILE_OPTION}")
-  list(JOIN flags " " flags)
-  list(JOIN ARGN " " more)
+  set(standard ${CMAKE_CXX${CMAKE_CXX_STANDARD}_STANDARD_COMPILE_OPTION})
+  list(JOIN ARGN " " flags)
+  string(CONCAT command
+    "cd / && ${CMAKE_CXX_COMPILER} ${CMAKE_CXX_FLAGS} ${${flags_of_type}} ${standard} ${flags}"
+    " -Wno-pragma-once-outside-header -fpch-instantiate-templates -Xclang -fno-pch-timestamp"
+    " -MD -MF ${result}.d -MT ${result} -x c++-header - -o ${result} <${header}")
   add_custom_command(OUTPUT ${result}
-    COMMAND sh -c "cd / && ${CMAKE_CXX_COMPILER} ${flags} ${more} -Wno-pragma-once-outside-header -fpch-instantiate-templates -Xclang -fno-pch-timestamp -MD -MF ${result}.d -MT ${result} -x c++-header - -o ${result} <${header}"
+    COMMAND sh -c "${command}"
     DEPENDS ${header}
     DEPFILE ${result}.d
     COMMENT "Precompiling the headers of others"
