@@ -75,7 +75,8 @@ class Enrolment {
   // adopt takes over what an earlier agent left in the kernel: wanted pods get fresh listeners in
   // place, the others are un-enrolled; those that could be neither are among problems() until
   // compare() settles them. Call it once, after set_wanted and before the sockets open. Gives one
-  // sentence when nothing could be known of an earlier agent: everything stays as it is then.
+  // sentence when nothing could be known of an earlier agent, and everything stays as it is then,
+  // or when its records could not be written anew.
   std::vector<std::string> adopt();
 
   // add enrols a pod and returns when its connections are captured, a ztunnel serves it and others

@@ -10,9 +10,7 @@ TEST_CASE("each right of the agent is needed, and it names the one that is gone"
   Cluster cluster("kube rights");
   cluster.api.install_crds();
   cluster.label_namespace("ambient");
-  Pod& shop = cluster.mesh.pod("shop", "east");
-  cluster.create_pod("shop", shop.ip4());
-  shop.with_uid(cluster.of_pod("shop", "{.metadata.uid}"));
+  Pod& shop = cluster.pod("shop");
   cluster.create_pod("metal", cluster.node.ip4(), "east", {}, /* host_network= */ true);
   cluster.certify_by_signers(1, {&cluster.node});
   cluster.node.start_agent();

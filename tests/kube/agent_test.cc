@@ -86,19 +86,15 @@ spec: {clusterIP: 10.96.7.7, ports: [{port: 80, targetPort: 8080}]}
 
 TEST_CASE("a pod that is captured says so in its annotation, until it leaves the mesh") {
   Cluster cluster("kube annotation");
-  Pod& shop = cluster.mesh.pod("shop", "east");
   cluster.label_namespace("ambient");
-  cluster.create_pod("shop", shop.ip4());
-  shop.with_uid(cluster.of_pod("shop", "{.metadata.uid}"));
+  Pod& shop = cluster.pod("shop");
   Rights rights(cluster.api, "culvert-agent");
   rights.take_away(rights.one("patch", "pods/status"));
   cluster.start_agent();
   cluster.node.start_ztunnel();
   REQUIRE(eventually(kStart, [&] { return cluster.complete(); }));
   cluster.node.enrol(shop);
-  const auto annotation = [&] {
-    return cluster.of_pod("shop", "{.metadata.annotations.ambient\\.istio\\.io/redirection}");
-  };
+  const auto annotation = [&] { return cluster.annotation("shop"); };
   // Without the right it is tried again, and said.
   CHECK(eventually(kLive, [&] {
     return cluster.node.agent_log().contains("annotation could not be written") &&
@@ -136,16 +132,13 @@ TEST_CASE("a pod that is captured says so in its annotation, until it leaves the
 
 TEST_CASE("a pod's start waits until others can know that it is captured") {
   Cluster cluster("kube mark");
-  Pod& shop = cluster.mesh.pod("shop", "east");
   cluster.label_namespace("ambient");
-  cluster.create_pod("shop", shop.ip4());
-  shop.with_uid(cluster.of_pod("shop", "{.metadata.uid}"));
+  Pod& shop = cluster.pod("shop");
   cluster.start_agent();
   cluster.node.start_ztunnel();
   REQUIRE(eventually(kStart, [&] { return cluster.complete(); }));
   cluster.node.enrol(shop);
-  CHECK(cluster.of_pod("shop", "{.metadata.annotations.ambient\\.istio\\.io/redirection}") ==
-        "enabled");
+  CHECK(cluster.annotation("shop") == "enabled");
 }
 
 TEST_CASE("a pod that can't be in the mesh says why in an Event") {

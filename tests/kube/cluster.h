@@ -94,6 +94,18 @@ spec:
                                   ip)});
   }
 
+  // pod makes one that can be captured: the object, and its network namespace on `on`.
+  Pod& pod(const std::string& name, const std::string& on = "east") {
+    Pod& made = mesh.pod(name, on);
+    create_pod(name, made.ip4(), on);
+    return made.with_uid(of_pod(name, "{.metadata.uid}"));
+  }
+
+  // annotation gives the one by which others know that a pod is captured.
+  std::string annotation(std::string_view name) const {
+    return of_pod(name, R"({.metadata.annotations.ambient\.istio\.io/redirection})");
+  }
+
   // of_pod gives a field of a pod's object by its JSON path, "{.metadata.uid}".
   std::string of_pod(std::string_view name, std::string_view path) const {
     return api.must_kubectl({"get", "pod", std::string(name), "-n", std::string(kNamespace), "-o",

@@ -123,9 +123,7 @@ class Town {
 
  private:
   void add_pod(Node& node, const std::string& name) {
-    Pod& pod = cluster_.mesh.pod(name, node.name());
-    cluster_.create_pod(name, pod.ip4(), node.name());
-    pod.with_uid(cluster_.of_pod(name, "{.metadata.uid}"));
+    Pod& pod = cluster_.pod(name, node.name());
     pod.serving_echo();
     pods_.push_back(&pod);
   }
