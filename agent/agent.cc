@@ -11,7 +11,6 @@
 #include "agent/cni/namespaces.h"
 #include "agent/datapath/cgroup.h"
 #include "agent/datapath/datapath.h"
-#include "agent/datapath/kubelet.h"
 #include "agent/enrol/daemons.h"
 #include "agent/enrol/enrol_socket.h"
 #include "agent/enrol/enrolment.h"
@@ -21,6 +20,7 @@
 #include "agent/mesh/translator.h"
 #include "agent/mesh/xds_server.h"
 #include "agent/mesh_source.h"
+#include "agent/probes.h"
 #include "agent/problem_log.h"
 #include "agent/removal.h"
 #include "agent/sockets.h"
@@ -43,6 +43,10 @@ constexpr io::Duration kSettleTime = std::chrono::milliseconds(20);
 // 4: after a translation the next one waits four times as long as that one took, so that a large
 // mesh that changes all the time takes at most a fifth of the loop, whatever its size.
 constexpr int kRestPerTranslation = 4;
+// 20 s: an agent that leaves waits to hear of the mesh; who knows no pods can tell nobody of them.
+constexpr io::Duration kLearnWithin = std::chrono::seconds(20);
+// 90 s: then it ends, whatever is open; telling, waiting for others and a drain take 67 s.
+constexpr io::Duration kLeaveWithin = std::chrono::seconds(90);
 // 2 s: the admin thread's patience with the loop, which answers in a turn.
 constexpr auto kViewDeadline = std::chrono::seconds(2);
 
@@ -62,8 +66,8 @@ class Agent {
         io_reason_(std::move(io_reason)),
         datapath_(std::move(datapath)),
         kernel_(datapath_),
-        cgroup_mount_(std::move(cgroup_mount)),
-        daemons_(datapath_, cgroup_mount_, std::move(cgroup)),
+        probes_(config, cgroup_mount, datapath_),
+        daemons_(datapath_, std::move(cgroup_mount), std::move(cgroup)),
         outside_(std::move(outside)),
         source_(outside_.source->source()),
         zds_(loop, config.zds_socket,
@@ -100,7 +104,7 @@ class Agent {
   io::Task<> translate_when_asked();
   io::Task<> follow_source();
   io::Task<> compare_now_and_then();
-  void follow_kubelet();
+  io::Task<> leave();
   io::Task<> stop_on(int signals);
   // part runs one task of the agent; if it fails, the agent ends.
   io::Task<> part(std::string what, io::Task<> task);
@@ -112,7 +116,7 @@ class Agent {
   std::string io_reason_;
   datapath::Datapath datapath_;
   enrol::KernelOfNode kernel_;
-  std::string cgroup_mount_;
+  Probes probes_;
   enrol::Daemons daemons_;
   Outside outside_;
   mesh::Source& source_;
@@ -130,10 +134,9 @@ class Agent {
   ProblemLog source_problems_;
   ProblemLog translation_problems_;
   std::vector<std::string> adoption_problems_;
-  std::string probe_cgroup_;
-  std::string probe_problem_;
   bool announced_ = false;
   bool told_incomplete_ = false;
+  bool leaves_ = false;    // see leave()
   bool complete_ = false;  // once complete, always: a file that breaks later keeps its last content
   std::optional<Error> failure_;
   bool stale_ = false;  // a translation was asked for
@@ -141,12 +144,6 @@ class Agent {
   admin::HttpServer http_;
   io::Scope tasks_;  // last: its fibers use all of the above
 };
-
-// probe_cgroup is where the kubelet is: as configured, or as found.
-Result<std::string> probe_cgroup(const Config& config, const std::string& cgroup_mount) {
-  return config.probe_cgroup ? Result<std::string>(*config.probe_cgroup)
-                             : datapath::find_kubelet_cgroup("/proc", cgroup_mount);
-}
 
 }  // namespace
 
@@ -183,7 +180,7 @@ Result<> Agent::start() {
   sockets_ = std::make_unique<Sockets>(std::move(sockets));
   TRY_VOID(http_.listen_unix(config_.run_dir + "/agent-admin.sock", routes()));
 
-  follow_kubelet();
+  probes_.follow();
   // Who is wanted must be known before what the kernel holds is judged.
   translate();
   adoption_problems_ = enrolment_.adopt();
@@ -207,7 +204,7 @@ Result<> Agent::run(const Fd& signals) {
   tasks_.spawn(part("source", follow_source()));
   tasks_.spawn(part("translation", translate_when_asked()));
   tasks_.spawn(part("comparison", compare_now_and_then()));
-  tasks_.spawn(part("CNI", keeper_.run()));
+  tasks_.spawn(config_.drain ? part("leaving", leave()) : part("CNI", keeper_.run()));
   tasks_.spawn(part("signals", stop_on(signals.get())));
   http_.start();
   obs::log(obs::Level::info, kScope, "agent is up",
@@ -220,7 +217,8 @@ Result<> Agent::run(const Fd& signals) {
     (void)loop_.turn();
   }
   (void)io::block_on(loop_, enrolment_.stop());
-  obs::log(obs::Level::info, kScope, "agent ends; its pods stay captured");
+  obs::log(obs::Level::info, kScope, "agent ends; its pods stay captured",
+           {{"pods", enrolment_.pods().size()}});
   return failure_ ? Result<>(fail(*failure_)) : Result<>();
 }
 
@@ -237,7 +235,8 @@ void Agent::translate() {
   auto translation = mesh::translate(source_.objects(),
                                      {.node = config_.node,
                                       .cluster_id = config_.cluster_id,
-                                      .trust_domain = config_.trust_domain},
+                                      .trust_domain = config_.trust_domain,
+                                      .leaves = leaves_},
                                      enrolment_.captured_uids());
   source_problems_.update(source_.problems());
   translation_problems_.update(std::move(translation.problems));
@@ -245,9 +244,10 @@ void Agent::translate() {
     outside_.source->notices().failed(pod, sentence);
   }
   complete_ = complete_ || source_.complete();
-  namespaces_.learn(translation.mesh.ambient_namespaces, complete_);
+  const bool all = complete_ || leaves_;
+  namespaces_.learn(translation.mesh.ambient_namespaces, all);
   enrolment_.set_plain(translation.mesh.plain_pods, namespaces_.rule());
-  enrolment_.set_wanted(translation.mesh.pods, complete_);
+  enrolment_.set_wanted(translation.mesh.pods, all);
   if (!complete_) {
     if (!std::exchange(told_incomplete_, true)) {
       obs::log(obs::Level::warn, kScope,
@@ -296,21 +296,23 @@ io::Task<> Agent::compare_now_and_then() {
   for (;;) {
     co_await loop_.sleep(kCompareInterval);
     enrolment_.compare();
-    follow_kubelet();
+    probes_.follow();
   }
 }
 
-// The kubelet's cgroup may be made anew, and the kubelet may start after the agent.
-void Agent::follow_kubelet() {
-  const auto cgroup = probe_cgroup(config_, cgroup_mount_);
-  const auto followed =
-      cgroup ? datapath_.follow_probe_cgroup(*cgroup) : Result<>(fail(cgroup.error()));
-  const std::string problem = followed ? "" : to_string(followed.error());
-  if (problem != probe_problem_ && !problem.empty()) {
-    log_failure("the kubelet's probes", followed);
+// leave is --drain: once the mesh is known all pods leave it, as by their label; then it ends.
+io::Task<> Agent::leave() {
+  const auto learned_by = loop_.now() + kLearnWithin;
+  while (!complete_ && loop_.now() < learned_by) {
+    co_await loop_.sleep(kSettleTime);
   }
-  probe_problem_ = problem;
-  probe_cgroup_ = cgroup ? *cgroup : "";
+  leaves_ = true;
+  ask_translation();
+  const auto left_by = loop_.now() + kLeaveWithin;
+  while (!enrolment_.pods().empty() && loop_.now() < left_by) {
+    co_await loop_.sleep(kSettleTime);
+  }
+  loop_.stop();
 }
 
 io::Task<> Agent::stop_on(int signals) {
@@ -357,7 +359,7 @@ std::vector<ErrorView> Agent::errors() const {
   add(all, "source", source_.problems());
   add(all, "source", translation_problems_.now());
   add(all, "xds", xds_.problems());
-  add(all, "probes", std::vector{probe_problem_});
+  add(all, "probes", std::vector{probes_.problem()});
   add(all, "cni", keeper_.problems());
   add(all, "cni", std::vector{namespaces_.problem()});
   add(all, "enrolment", adoption_problems_);
@@ -378,7 +380,7 @@ Status Agent::status() const {
           .io_reason = io_reason_,
           .uptime = std::chrono::duration_cast<std::chrono::seconds>(loop_.now() - started_),
           .source = source_.description(),
-          .probe_cgroup = probe_cgroup_,
+          .probe_cgroup = probes_.cgroup(),
           .cni_conf_dir = config_.cni.conf_dir,
           .complete = complete_,
           .workloads_and_services = mesh_->addresses.size(),

@@ -8,7 +8,8 @@
 namespace culvert::agent {
 
 // run_agent runs until SIGTERM or SIGINT, then leaves all kernel state as it is: pods stay
-// captured, and the next agent adopts them. Fails with one sentence when it can't start.
+// captured, and the next agent adopts them. With --drain it lets all pods of this node leave the
+// mesh instead, with those of other nodes, and ends. Fails with one sentence when it can't start.
 Result<> run_agent(const Config& config);
 
 }  // namespace culvert::agent

@@ -48,7 +48,7 @@ void complete_cni_options(Config& config) {
 
 // What the flags lack or contradict, as one sentence; empty if nothing.
 std::string wrong_together(const CLI::App& app, const Config& config) {
-  if (config.remove || config.uninstall) {
+  if ((config.remove && !config.drain) || config.uninstall) {
     return "";
   }
   if (app.count("--node") == 0) {
@@ -93,6 +93,10 @@ std::variant<Config, EarlyExit> read_flags(int argc, const char* const* argv) {
   add_cni_flags(app, config.cni);
   app.add_flag("--remove,--remove-pins", config.remove,
                "Release all pods of this node, remove everything from the kernel, and end");
+  app.add_flag("--drain", config.drain,
+               "With --remove: first let the pods leave the mesh as if their label was gone, with "
+               "those of other nodes, so that no connection fails")
+      ->needs("--remove");
   app.add_flag("--stay", config.stay, "With --remove: wait for SIGTERM when all is removed")
       ->needs("--remove");
   app.add_flag("--uninstall", config.uninstall,

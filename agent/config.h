@@ -33,6 +33,7 @@ struct Config {
   std::string log_level = "info";
   std::chrono::seconds certificate_lifetime{24 * 3600};  // of the pods' leaves, at most
   bool remove = false;                          // un-enrol everything, remove the pins and end
+  bool drain = false;                           // with remove: the pods leave in order first
   bool stay = false;                            // with remove: end at SIGTERM only
   bool uninstall = false;                       // have all nodes do so, through the API server
   std::string in_namespace = "culvert-system";  // of --ca kubernetes and --uninstall

@@ -25,16 +25,19 @@ class Folder final : public MeshSource {
 
 class Cluster final : public MeshSource {
  public:
-  Cluster(io::Loop& loop, ApiServer& api, const std::string& node)
+  Cluster(io::Loop& loop, ApiServer& api, const Config& config)
       : loop_(loop),
-        node_(node),
+        node_(config.node),
+        leaves_(config.drain),
         source_(loop, api.rng, api.client, api.authority),
-        writer_(api.client, node, [] { return std::chrono::system_clock::now(); }),
+        writer_(api.client, node_, [] { return std::chrono::system_clock::now(); }),
         notices_(loop, writer_) {}
   mesh::Source& source() override { return source_; }
   enrol::PodNotices& notices() override { return notices_; }
   void show(const enrol::PodsOfMesh& pods) override {
-    notices_.set(cluster::marked_pods(source_.objects(), node_, pods));
+    const auto& objects = source_.objects();
+    notices_.set(cluster::marked_pods(objects, node_, pods),
+                 leaves_ && cluster::marked_elsewhere(objects, node_));
   }
   io::Task<> run() override {
     io::Scope scope(loop_);
@@ -46,6 +49,7 @@ class Cluster final : public MeshSource {
  private:
   io::Loop& loop_;
   std::string node_;
+  bool leaves_;
   mesh::KubernetesSource source_;
   cluster::KubernetesWriter writer_;
   cluster::ClusterNotices notices_;
@@ -59,7 +63,7 @@ Result<std::unique_ptr<MeshSource>> open_mesh_source(const Config& config, io::L
     TRY(auto files, mesh::FileSource::open(config.source_dir));
     return std::make_unique<Folder>(std::move(files));
   }
-  return std::make_unique<Cluster>(loop, *api, config.node);
+  return std::make_unique<Cluster>(loop, *api, config);
 }
 
 }  // namespace culvert::agent

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "agent/agent.h"
 #include "agent/cni/conf_dir.h"
 #include "agent/cni/conflist.h"
 #include "agent/cni/namespaces.h"
@@ -21,6 +22,8 @@ namespace culvert::agent {
 
 namespace {
 
+void told(std::string_view what, const Error& failure);
+
 // Pins that can't be opened (another version) are removed all the same; only the rules and routes
 // of their pods then stay, which do nothing without marks.
 void release_pods(const Config& config);
@@ -28,8 +31,14 @@ void release_pods(const Config& config);
 }  // namespace
 
 Result<> remove_all(const Config& config) {
+  if (config.drain) {
+    if (const auto left = run_agent(config); !left) {
+      told("the pods do not leave in order", left.error());
+    }
+  }
   std::error_code error;
-  // First: a pod that starts meanwhile must not wait for an agent that does not come back.
+  // Before the kernel: a pod that starts meanwhile must not wait for an agent that does not come
+  // back.
   if (!config.cni.conf_dir.empty()) {
     TRY_VOID(cni::take_out(config.cni.conf_dir));
   }
@@ -63,10 +72,11 @@ Result<std::string> cgroup_of(const Config& config) {
 
 namespace {
 
+void told(std::string_view what, const Error& failure) {
+  fmt::print(stderr, "culvert-agent: {}: {}\n", what, to_string(failure));
+}
+
 void release_pods(const Config& config) {
-  const auto told = [](std::string_view what, const Error& failure) {
-    fmt::print(stderr, "culvert-agent: {}: {}\n", what, to_string(failure));
-  };
   const auto cgroup = cgroup_of(config);
   if (!cgroup) {
     return told("the pods are not released one by one", cgroup.error());

@@ -7,8 +7,9 @@
 namespace culvert::agent {
 
 // remove_all releases every pod that the kernel holds (program, rules, routes), then removes all
-// pins, also those of another version. Pods go on in plaintext. Fails with `config` while an agent
-// runs on the same pins. Repeating it is success.
+// pins, also those of another version. Pods go on in plaintext. With --drain an agent has them
+// leave first; where it can't, that is said and they are released all the same. Fails with `config`
+// while an agent runs on the same pins. Repeating it is success.
 Result<> remove_all(const Config& config);
 
 // remove_all_and_stay is for the pod of a DaemonSet, which must not end: once all is removed it

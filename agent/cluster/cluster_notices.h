@@ -19,6 +19,9 @@ namespace culvert::cluster {
 std::vector<MarkedPod> marked_pods(const mesh::Objects& objects, const std::string& node,
                                    const enrol::PodsOfMesh& pods);
 
+// marked_elsewhere tells whether a pod of another node than `node` carries the annotation.
+bool marked_elsewhere(const mesh::Objects& objects, const std::string& node);
+
 class ClusterNotices final : public enrol::PodNotices {
  public:
   // `writer` must outlive the tasks.
@@ -28,8 +31,10 @@ class ClusterNotices final : public enrol::PodNotices {
   // run writes what is to be written, until it is cancelled.
   io::Task<> run();
 
-  // set takes all pods of this node anew, after each translation.
-  void set(const std::vector<MarkedPod>& pods) { redirection_.set(pods); }
+  // set takes all pods of this node anew, after each translation; see Redirection::set.
+  void set(const std::vector<MarkedPod>& pods, bool others_leave = false) {
+    redirection_.set(pods, others_leave);
+  }
   io::Task<> mark(mesh::LocalPod pod) override { return redirection_.mark(std::move(pod)); }
   io::Task<> withdraw(mesh::LocalPod pod) override { return redirection_.withdraw(std::move(pod)); }
   void failed(const mesh::LocalPod& pod, const std::string& sentence) override {

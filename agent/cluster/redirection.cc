@@ -8,7 +8,8 @@
 
 namespace culvert::cluster {
 
-void Redirection::set(const std::vector<MarkedPod>& pods) {
+void Redirection::set(const std::vector<MarkedPod>& pods, bool others_leave) {
+  others_leave_ = others_leave;
   std::map<std::string, Pod> fresh;
   for (const auto& [spec, marked, wanted] : pods) {
     Pod pod{.spec = spec, .shown = marked, .marked = marked, .wanted = wanted};
@@ -70,18 +71,22 @@ io::Task<bool> Redirection::write(mesh::LocalPod pod) {
 }
 
 io::Task<> Redirection::mark(mesh::LocalPod pod) {
-  (void)co_await tell(std::move(pod), true, kMarkWithin,
+  (void)co_await tell(pod, true, kMarkWithin,
                       "a pod starts while others may not take it for a part of the mesh yet");
 }
 
 io::Task<> Redirection::withdraw(mesh::LocalPod pod) {
-  if (co_await tell(std::move(pod), false, kWithdrawWithin,
-                    "a pod leaves the mesh while others may still take it for a part of it")) {
-    co_await loop_.sleep(kSpreadTime);
+  if (!co_await tell(pod, false, kWithdrawWithin,
+                     "a pod leaves the mesh while others may still take it for a part of it")) {
+    co_return;
   }
+  co_await in_time(kTogetherWithin, "wait for the pods of other nodes", until_others_left(),
+                   "a pod leaves the mesh while pods of other nodes still say that they are in it",
+                   pod);
+  co_await loop_.sleep(kSpreadTime);
 }
 
-io::Task<bool> Redirection::tell(mesh::LocalPod pod, bool marked, io::Duration within,
+io::Task<bool> Redirection::tell(const mesh::LocalPod& pod, bool marked, io::Duration within,
                                  const char* warning) {
   const auto found = pods_.find(pod.uid);
   if (found == pods_.end()) {
@@ -89,16 +94,21 @@ io::Task<bool> Redirection::tell(mesh::LocalPod pod, bool marked, io::Duration w
   }
   found->second.wanted = marked;
   changed_.notify_all();
-  auto told = co_await as_result(
-      with_timeout(loop_, within, "write the annotation", until_marked(pod.uid, marked)));
-  if (!told && told.error().code == Errc::cancelled) {
-    co_await std::move(told);
+  co_return co_await in_time(within, "write the annotation", until_marked(pod.uid, marked), warning,
+                             pod);
+}
+
+io::Task<bool> Redirection::in_time(io::Duration within, const char* what, io::Task<> wanted,
+                                    const char* warning, const mesh::LocalPod& pod) {
+  auto ended = co_await as_result(with_timeout(loop_, within, what, std::move(wanted)));
+  if (!ended && ended.error().code == Errc::cancelled) {
+    co_await std::move(ended);
   }
-  if (!told) {
+  if (!ended) {
     obs::log(obs::Level::warn, "cluster", warning,
-             {{"pod", pod.name}, {"namespace", pod.ns}, {"error", told.error()}});
+             {{"pod", pod.name}, {"namespace", pod.ns}, {"error", ended.error()}});
   }
-  co_return told.has_value();
+  co_return ended.has_value();
 }
 
 io::Task<> Redirection::until_marked(std::string uid, bool marked) {
@@ -108,6 +118,12 @@ io::Task<> Redirection::until_marked(std::string uid, bool marked) {
       co_return;
     }
     co_await written_.wait();
+  }
+}
+
+io::Task<> Redirection::until_others_left() {
+  while (others_leave_) {
+    co_await changed_.wait();
   }
 }
 

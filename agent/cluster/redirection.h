@@ -24,7 +24,9 @@ inline constexpr io::Duration kWithdrawWithin = std::chrono::seconds(10);
 inline constexpr io::Duration kMarkWithin = std::chrono::seconds(6);
 // 2 s: how long a change of a pod takes to all other nodes: a watch event, a translation, a push.
 inline constexpr io::Duration kSpreadTime = std::chrono::seconds(2);
-
+// 30 s: how long a pod waits for those of other nodes that leave with it; a node that is down has
+// annotations that nobody takes away.
+inline constexpr io::Duration kTogetherWithin = std::chrono::seconds(30);
 // 30 s: how long our own write counts where the source still shows what was before.
 inline constexpr io::Duration kWriteTrusted = std::chrono::seconds(30);
 
@@ -41,8 +43,9 @@ class Redirection {
   Redirection(io::Loop& loop, ClusterWriter& writer) : loop_(loop), writer_(writer) {}
 
   // set takes all pods of this node anew. A write that the source does not show yet is not made
-  // twice.
-  void set(const std::vector<MarkedPod>& pods);
+  // twice. While `others_leave` no withdrawal ends: pods of other nodes leave with those of this
+  // one, and some of them carry the annotation still.
+  void set(const std::vector<MarkedPod>& pods, bool others_leave = false);
 
   // run writes what differs, until it is cancelled.
   io::Task<> run();
@@ -62,13 +65,19 @@ class Redirection {
   };
   io::Task<bool> write(mesh::LocalPod pod);
   io::Task<> until_marked(std::string uid, bool marked);
+  io::Task<> until_others_left();
   // tell wants it so and waits `within` for it; false, and a warning, if that was not enough.
-  io::Task<bool> tell(mesh::LocalPod pod, bool marked, io::Duration within, const char* warning);
+  io::Task<bool> tell(const mesh::LocalPod& pod, bool marked, io::Duration within,
+                      const char* warning);
+  // in_time waits `within` for `wanted`; false, and a warning about `pod`, if that was not enough.
+  io::Task<bool> in_time(io::Duration within, const char* what, io::Task<> wanted,
+                         const char* warning, const mesh::LocalPod& pod);
 
   io::Loop& loop_;
   ClusterWriter& writer_;
   std::map<std::string, Pod> pods_;
-  io::Event changed_;  // pods_
+  bool others_leave_ = false;
+  io::Event changed_;  // both
   io::Event written_;
 };
 

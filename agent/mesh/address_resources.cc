@@ -91,6 +91,9 @@ bool speaks_hbone(const MeshOptions& options, const std::set<std::string>& enrol
 
 void add_policies(const Objects& objects, const MeshOptions& options, const Pod& pod,
                   pb::Workload& to) {
+  if (options.leaves) {
+    return;
+  }
   std::set<std::string> names;
   for (const auto& name : peer_policies(objects, options, pod)) {
     names.insert(name);

@@ -71,12 +71,12 @@ LocalPod local_pod_of(const Pod& pod, const MeshOptions& options) {
 // add_local tells what becomes of the pods of this node, and whose pods may be ambient at all.
 void add_local(const Objects& objects, const MeshOptions& options, DesiredMesh& mesh) {
   for (const auto& [key, ns] : objects.namespaces) {
-    if (is_ambient(ns)) {
+    if (!options.leaves && is_ambient(ns)) {
       mesh.ambient_namespaces.insert(ns.meta.name);
     }
   }
   for (const auto& [key, pod] : objects.pods) {
-    const auto ambient = is_ambient(objects, pod);
+    const auto ambient = options.leaves ? std::optional(false) : is_ambient(objects, pod);
     if (ambient.value_or(false)) {
       mesh.ambient_namespaces.insert(pod.meta.ns);
     }
@@ -159,6 +159,17 @@ void add_addresses(const Objects& objects, const MeshOptions& options,
   }
 }
 
+void add_policies(const Objects& objects, const MeshOptions& options, Resources& to) {
+  for (const auto& [key, policy] : objects.authorization_policies) {
+    if (!policy.ignored) {
+      add(with_scope(policy, options), to);
+    }
+  }
+  for (const auto& policy : converted_peers(objects, options)) {
+    add(policy, to);
+  }
+}
+
 }  // namespace
 
 const LocalPod* DesiredMesh::local_pod(const std::string& uid) const {
@@ -170,13 +181,8 @@ Translation translate(const Objects& objects, const MeshOptions& options,
                       const std::set<std::string>& enrolled) {
   Translation result;
   add_addresses(objects, options, enrolled, result);
-  for (const auto& [key, policy] : objects.authorization_policies) {
-    if (!policy.ignored) {
-      add(with_scope(policy, options), result.mesh.authorizations);
-    }
-  }
-  for (const auto& policy : converted_peers(objects, options)) {
-    add(policy, result.mesh.authorizations);
+  if (!options.leaves) {
+    add_policies(objects, options, result.mesh.authorizations);
   }
   add_local(objects, options, result.mesh);
   report_host_network(objects, options, result);

@@ -18,6 +18,9 @@ struct MeshOptions {
   std::string trust_domain = "cluster.local";
   std::string cluster_domain = "cluster.local";  // the end of service hostnames
   std::string root_namespace = "istio-system";
+  // This node leaves the mesh: none of its pods belongs in it, and no policy holds for them any
+  // more. Those of other nodes may be in it still.
+  bool leaves = false;
 };
 
 // Refusal is a pod of this node that asks for the mesh and can't be in it.

@@ -244,6 +244,7 @@ Result<json> removing(const json& daemon_set) {
   stays["args"].push_back("--remove");
   json removes = stays;
   removes["name"] = kRemoval;
+  removes["args"].push_back("--drain");
   stays["args"].push_back("--stay");
   return json{
       {"spec",

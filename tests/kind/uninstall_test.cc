@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "tests/kind/callers.h"
 #include "tests/kind/installed.h"
 #include "tests/kind/town.h"
 #include "tests/kind/wire.h"
@@ -56,7 +57,35 @@ void check_equal(const Traces& before, const Traces& after) {
   }
 }
 
+// Both would refuse the plaintext of a node that is released before the server's.
+constexpr const char* kPolicies = R"(
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: strict}
+spec: {mtls: {mode: STRICT}}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: callers}
+spec: {rules: [{from: [{source: {namespaces: [goes-on]}}]}]}
+)";
+
 }  // namespace
+
+TEST_CASE("no connection is lost while nodes are released, whatever policies say") {
+  const Cluster& cluster = installed_cluster();
+  const Callers callers(cluster, "goes-on");
+  callers.town.must_kubectl({"apply", "-f", "-"}, kPolicies);
+  {
+    Wire wire(cluster);
+    CHECK(callers.go_on());
+    CHECK(wire.ports(callers.town.ip("caller"), callers.town.ip("echo")) == std::set<int>{15008});
+  }
+  uninstall(cluster);
+  CHECK(callers.go_on());
+  CHECK(callers.lost() == 0);
+  MESSAGE(callers.made(), " connections, ", callers.lost(), " lost");
+}
 
 TEST_CASE("uninstalling leaves nothing on nodes, in pods and in the API, and pods go on") {
   const Cluster& cluster = bare_cluster();

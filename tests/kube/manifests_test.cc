@@ -224,7 +224,7 @@ TEST_CASE("uninstalling releases every node, and leaves nothing that a daemon ma
     CHECK(exists({"secret", "cacerts"}));  // the user's
     const auto agent = object({"daemonset", "culvert-agent"})["spec"]["template"]["spec"];
     CHECK(agent["initContainers"].size() == 1);
-    CHECK(agent["initContainers"][0]["args"].back() == "--remove");
+    CHECK(agent["initContainers"][0]["args"].back() == "--drain");
     CHECK(agent["containers"][0]["args"].back() == "--stay");
     CHECK(object({"deployment", "culvert-signer"})["spec"]["replicas"] == 0);
     const auto annotations = object({"pod", "captured"}, "default")["metadata"]["annotations"];

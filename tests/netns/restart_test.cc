@@ -97,6 +97,25 @@ TEST_CASE("an agent that dies changes nothing, and a new one with a new ztunnel 
   calls_survive(pair, pair.east, "after the agent's restart");
 }
 
+TEST_CASE("an agent that removes with --drain lets what is under way end, and pods go on") {
+  TwoNodes pair("node leaves");
+  pair.mesh.start();
+  Process& slow =
+      pair.client.start({"curl", "-sS", "--max-time", "20", pair.server.url("/slow")}, "slow");
+  std::this_thread::sleep_for(500ms);
+  pair.east.agent().kill();
+  pair.east.start_agent({"--remove", "--drain"});
+  CHECK(slow.wait(10s) == 0);
+  CHECK(pair.east.agent().wait(30s) == 0);
+  INFO(slow.log(), pair.east.agent_log());
+  CHECK(has_line(pair.east.agent_log(), {"pod un-enrolled", "client"}));
+  Capture wire = pair.mesh.capture("after");
+  CHECK(answer_of(pair.client.curl(pair.server.url("/canary"))).value("peer", "") ==
+        pair.client.ip4());
+  wire.stop();
+  CHECK(wire.holds("canary"));
+}
+
 TEST_CASE("SIGTERM drains: what is under way ends well, and ztunnel leaves with code 0") {
   TwoNodes pair("drain");
   pair.mesh.start();

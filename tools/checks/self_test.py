@@ -26,6 +26,8 @@ FAULTS = {
         ({"agent/bad.h": _SPDX + '#include "agent.h"\n'}, "by their path from the root"),
     "a name whose header is precompiled, and not included":
         ({"ztunnel/lib/base/bad.h": _SPDX + '#include "ztunnel/lib/base/good.h"\nstd::string name();\n'}, "comes from <string>"),
+    "a precompiled header whose names nobody looks for":
+        ({"tools/cmake/precompiled.h": _SPDX + "#include <regex>\n"}, "<regex> is either here or"),
     "a long file":
         ({"agent/bad.h": _SPDX + "int x;\n" * 401}, "asks for a second file"),
     "a long function":

@@ -6,7 +6,8 @@ The compiler would not miss it: each source begins with all of them.
 import functools
 import re
 
-# A header -> what it is known by. Left out is what comes with nearly every other header: <utility>, <cstddef>.
+_PRECOMPILED = "tools/cmake/precompiled.h"
+# A header -> what it is known by.
 _NAMES = {
     "algorithm": r"std::(?:ranges::)?(?:sort|find_if|any_of|all_of|none_of|count_if|copy_n|min|max|clamp|fill|replace_if|transform)\b"
                  r"|std::ranges::(?:find|count|equal|copy|contains)\b",
@@ -50,6 +51,8 @@ _BROUGHT_BY = {
     "fmt/format.h": ("fmt/ranges.h", "fmt/chrono.h"),
     "nlohmann/json.hpp": ("nlohmann/json_fwd.hpp",),
 }
+# What needs no names: it comes with nearly every other header, or only generated sources include it.
+_NAMELESS = re.compile("utility$|google/protobuf/")
 _PATTERNS = {header: re.compile(names) for header, names in _NAMES.items()}
 _INCLUDE = re.compile(r'^#include [<"]([^>"]+)[>"]', re.M)
 _COMMENT = re.compile(r'//[^\n]*|"(?:\\.|[^"\\\n])*"')
@@ -65,7 +68,15 @@ def _all_included(path, includes, ours):
     return has
 
 
+def _differences(precompiled):
+    for header in sorted(set(_INCLUDE.findall(precompiled)) ^ set(_NAMES)):
+        if not _NAMELESS.match(header):
+            yield _PRECOMPILED, 0, f"<{header}> is either here or in tools/checks/std_names.py: it belongs in both or in neither"
+
+
 def check(tree):
+    if _PRECOMPILED in tree.paths():
+        yield from _differences(tree.text(_PRECOMPILED))
     ours = set(tree.paths(".h"))
     includes = functools.cache(lambda path: frozenset(_INCLUDE.findall(tree.text(path))))
     for path in tree.paths(".cc", ".h"):

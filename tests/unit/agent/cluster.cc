@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "agent/cluster/cluster_notices.h"
 #include "agent/mesh/redirection_annotation.h"
 #include "tests/support/sim.h"
@@ -171,6 +173,26 @@ io::Task<> withdraws_without_an_answer(io::SimLoop& loop) {
   CHECK(took == kWithdrawWithin);
 }
 
+// The annotations of other nodes' pods go after `ends`.
+io::Task<> withdraws_with_others(io::SimLoop& loop, io::Duration ends) {
+  Bench bench(loop);
+  const std::vector<MarkedPod> pods = {{.pod = pod("a"), .marked = true, .wanted = false}};
+  const auto begun = loop.now();
+  bench.notices.set(pods, true);
+  io::Scope others(loop);
+  others.spawn([](io::SimLoop& loop, Bench& bench, auto pods, auto ends) -> io::Task<> {
+    co_await loop.sleep(ends);
+    bench.notices.set(pods, false);
+  }(loop, bench, pods, ends));
+  auto withdrawn = co_await as_result(bench.notices.withdraw(pod("a")));
+  const auto took = loop.now() - begun;
+  others.cancel();
+  (void)co_await as_result(others.join());
+  co_await bench.end();
+  co_await std::move(withdrawn);
+  CHECK(took == std::min(ends, kTogetherWithin) + kSpreadTime);
+}
+
 io::Task<> warns_once_in_a_while(io::SimLoop& loop) {
   Bench bench(loop);
   auto slept = co_await as_result(loop.sleep(0s));
@@ -249,6 +271,11 @@ TEST_CASE("all pods of this node are compared, wanted or not, and nobody else's"
   CHECK_FALSE(pods[1].wanted);
   CHECK_FALSE(pods[2].marked);
   CHECK(marked_pods(objects, "", {}).empty());
+  CHECK(marked_elsewhere(objects, "n1"));
+  objects.pods[{"shop", "elsewhere"}].meta.annotations.clear();
+  objects.pods[{"shop", "unscheduled"}].meta.annotations.clear();
+  CHECK_FALSE(marked_elsewhere(objects, "n1"));
+  CHECK(marked_elsewhere(objects, "n2"));
 }
 
 TEST_CASE("a pod that waits for capture keeps the annotation that it has, and gets none") {
@@ -283,6 +310,14 @@ TEST_CASE("a pod leaves when its annotation is gone and others have had time to 
 
 TEST_CASE("a pod leaves in the end though no API server answers, and at once if it is gone") {
   plays(withdraws_without_an_answer);
+}
+
+TEST_CASE("of pods that leave on many nodes none does before all annotations are gone") {
+  plays([](io::SimLoop& loop) { return withdraws_with_others(loop, 7s); });
+}
+
+TEST_CASE("a pod leaves in the end though those of other nodes stay annotated") {
+  plays([](io::SimLoop& loop) { return withdraws_with_others(loop, 1h); });
 }
 
 TEST_CASE("the same warning is written once in ten minutes") {

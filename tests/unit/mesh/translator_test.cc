@@ -160,6 +160,30 @@ TEST_CASE("the other pods of mine are outside; of a namespace that is not known 
   CHECK(plain(ambient_namespace() + pod_yaml("a", "10.0.0.1")).empty());
 }
 
+TEST_CASE("a node that leaves has no pod in the mesh, and no policy holds for them") {
+  const auto objects =
+      read(ambient_namespace() + pod_yaml("a", "10.0.0.1") +
+           pod_yaml("b", "10.0.0.2", kRedirected, "n2") +
+           "---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\n"
+           "metadata: {name: strict, namespace: shop}\nspec: {mtls: {mode: STRICT}}\n"
+           "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n"
+           "metadata: {name: nobody, namespace: shop}\nspec: {}\n");
+  auto options = on_node("n1");
+  const auto stays = translate(objects, options, {});
+  REQUIRE(stays.mesh.pods.size() == 1);
+  REQUIRE(stays.mesh.authorizations.size() == 2);
+  REQUIRE_FALSE(listed_policies(pod(stays, "a")).empty());
+
+  options.leaves = true;
+  const auto leaves = translate(objects, options, {});
+  CHECK(leaves.mesh.pods.empty());
+  CHECK(leaves.mesh.plain_pods == std::set<std::string>{"uid-a"});
+  CHECK(leaves.mesh.ambient_namespaces.empty());
+  CHECK(leaves.mesh.authorizations.empty());
+  CHECK(listed_policies(pod(leaves, "a")).empty());
+  CHECK(pod(leaves, "b").tunnel_protocol() == wl::HBONE);
+}
+
 TEST_CASE("a namespace may be in the mesh by its own label or by that of a pod on any node") {
   const auto namespaces = [](const std::string& text) {
     return translated(text).mesh.ambient_namespaces;
