@@ -31,8 +31,10 @@ constexpr CgroupLink kPassport{"passport", Attach::sock_ops};
 // attach_to_cgroup makes the link and pins it, over an older pin if there is one.
 Result<> attach_to_cgroup(const Fd& program, const CgroupLink& link, const std::string& cgroup,
                           const std::string& root);
-// adopt_capture_link replaces the program under a pinned link, or attaches anew if the cgroup died.
-Result<> adopt_capture_link(const Fd& program, const CgroupLink& link, const DatapathConfig& config,
+// attach_capture has our capture programs at work in the cgroup: under the pinned links, or by new
+// ones where there is no pin or the cgroup died.
+Result<> attach_capture(const Maps& maps, const std::string& cgroup, const std::string& root);
+Result<> adopt_capture_link(const Fd& program, const CgroupLink& link, const std::string& cgroup,
                             const std::string& root);
 
 Result<Maps> build(const DatapathConfig& config);
@@ -52,6 +54,7 @@ Result<Datapath> Datapath::open(const DatapathConfig& config) {
     return fail(Errc::unavailable, fmt::format("{}", fmt::join(missing, "; ")));
   }
   auto state = std::make_unique<State>();
+  state->cgroup_root = config.cgroup_root;
   TRY(state->cgroup_root_id, cgroup_id(config.cgroup_root));
   TRY_VOID(ensure_bpffs(config.pin_dir));
   TRY(state->lock, lock_pins(config.pin_dir));
@@ -118,6 +121,14 @@ std::vector<std::string> Datapath::detached() const {
   return sentences;
 }
 
+Result<bool> Datapath::reattach() {
+  if (detached().empty()) {
+    return false;
+  }
+  TRY_VOID(attach_capture(state_->maps, state_->cgroup_root, state_->root));
+  return true;
+}
+
 Result<> Datapath::remove_all(const std::string& pin_dir) {
   TRY(const auto roots, all_roots(pin_dir));
   if (roots.empty()) {
@@ -136,18 +147,14 @@ Result<Maps> build(const DatapathConfig& config) {
   TRY_VOID(begin_build(config.pin_dir));
   const std::string root = building_root(config.pin_dir);
   TRY(auto maps, make_maps(root));
-  TRY(const auto capture, load_capture(maps));
-  TRY_VOID(attach_to_cgroup(capture.connect4, kConnect4, config.cgroup_root, root));
-  TRY_VOID(attach_to_cgroup(capture.connect6, kConnect6, config.cgroup_root, root));
+  TRY_VOID(attach_capture(maps, config.cgroup_root, root));
   TRY_VOID(publish_build(config.pin_dir));
   return maps;
 }
 
 Result<Maps> adopt(const DatapathConfig& config, const std::string& root) {
   TRY(auto maps, adopt_maps(root));
-  TRY(const auto capture, load_capture(maps));
-  TRY_VOID(adopt_capture_link(capture.connect4, kConnect4, config, root));
-  TRY_VOID(adopt_capture_link(capture.connect6, kConnect6, config, root));
+  TRY_VOID(attach_capture(maps, config.cgroup_root, root));
   TRY_VOID(adopt_steer_links(maps, root));
   if (const auto link = open_pin(fmt::format("{}/{}", root, kPassport.name))) {
     TRY(const auto program, load_passport(maps));
@@ -157,24 +164,30 @@ Result<Maps> adopt(const DatapathConfig& config, const std::string& root) {
   return maps;
 }
 
-Result<> adopt_capture_link(const Fd& program, const CgroupLink& link, const DatapathConfig& config,
+Result<> attach_capture(const Maps& maps, const std::string& cgroup, const std::string& root) {
+  TRY(const auto capture, load_capture(maps));
+  TRY_VOID(adopt_capture_link(capture.connect4, kConnect4, cgroup, root));
+  return adopt_capture_link(capture.connect6, kConnect6, cgroup, root);
+}
+
+Result<> adopt_capture_link(const Fd& program, const CgroupLink& link, const std::string& cgroup,
                             const std::string& root) {
   const std::string path = fmt::format("{}/{}", root, link.name);
   const auto pinned = open_pin(path);
   if (!pinned) {
-    return attach_to_cgroup(program, link, config.cgroup_root, root);
+    return attach_to_cgroup(program, link, cgroup, root);
   }
   TRY(const auto target, link_target(*pinned));
-  TRY(const auto wanted, cgroup_id(config.cgroup_root));
+  TRY(const auto wanted, cgroup_id(cgroup));
   if (target.cgroup_id != 0 && target.cgroup_id != wanted) {
     return fail(
         Errc::config,
         fmt::format("the pin {} belongs to another cgroup than {}: give the --cgroup that it was "
                     "made with, or remove the pins with culvert-agent --remove-pins",
-                    path, config.cgroup_root));
+                    path, cgroup));
   }
   TRY(const bool replaced, replace_program(*pinned, program));
-  return replaced ? Result<>{} : attach_to_cgroup(program, link, config.cgroup_root, root);
+  return replaced ? Result<>{} : attach_to_cgroup(program, link, cgroup, root);
 }
 
 Result<> adopt_steer_links(const Maps& maps, const std::string& root) {

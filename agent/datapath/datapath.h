@@ -103,8 +103,10 @@ class Datapath {
   Result<std::vector<VerdictCount>> verdicts() const;
 
   // detached gives one sentence for each capture program that is not attached to the node's cgroup
-  // any more: somebody removed its pin, which open() alone puts back.
+  // any more: somebody removed its pin. reattach puts those back, and is true if there were any;
+  // call it now and then.
   std::vector<std::string> detached() const;
+  Result<bool> reattach();
 
   // remove_all detaches every program and removes every pin of this `pin_dir`, whichever agent made
   // them and of whatever version; a missing directory is success. Pods go on in plaintext.

@@ -12,8 +12,9 @@
 namespace culvert::datapath {
 
 struct Datapath::State {
-  Fd lock;           // of the pin directory
-  std::string root;  // pin_root()
+  Fd lock;                  // of the pin directory
+  std::string root;         // pin_root()
+  std::string cgroup_root;  // DatapathConfig's
   std::uint64_t cgroup_root_id = 0;
   Maps maps;
 };

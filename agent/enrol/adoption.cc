@@ -101,6 +101,11 @@ void Enrolment::discard(const datapath::PodState& state) {
 }
 
 void Enrolment::compare() {
+  if (const auto lost = kernel_.reattach(); lost.value_or(true)) {
+    obs::log(obs::Level::error, kScope,
+             "somebody detached the capture programs: new connections passed in plaintext",
+             {{"outcome", lost ? "attached again" : to_string(lost.error())}});
+  }
   const auto held = kernel_.held();
   if (!held) {
     obs::log(obs::Level::error, kScope, "the kernel's pods can't be listed",

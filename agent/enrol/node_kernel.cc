@@ -77,6 +77,9 @@ Result<> KernelOfNode::end_capture(std::uint64_t cookie) {
 Result<> KernelOfNode::end_steering(std::uint64_t cookie) {
   return datapath_.detach_pod(cookie);
 }
+Result<bool> KernelOfNode::reattach() {
+  return datapath_.reattach();
+}
 Result<std::vector<datapath::PodState>> KernelOfNode::held() {
   return datapath_.pods();
 }

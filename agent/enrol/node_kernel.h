@@ -37,6 +37,9 @@ class NodeKernel {
   // has_connections tells whether the netns has TCP connections that are not over.
   virtual Result<bool> has_connections(int netns) = 0;
 
+  // reattach puts the programs back that capture for all pods, if somebody took them out; true if
+  // somebody had.
+  virtual Result<bool> reattach() = 0;
   // held lists the pods that the kernel has, whoever enrolled them.
   virtual Result<std::vector<datapath::PodState>> held() = 0;
   // find_netns opens the netns with that inode and cookie again. Fails with `not_found` if no name
@@ -64,6 +67,7 @@ class KernelOfNode final : public NodeKernel {
   Result<> end_capture(std::uint64_t cookie) override;
   Result<> end_steering(std::uint64_t cookie) override;
   Result<bool> has_connections(int netns) override;
+  Result<bool> reattach() override;
   Result<std::vector<datapath::PodState>> held() override;
   Result<Fd> find_netns(std::uint64_t inode, std::uint64_t cookie) override;
   std::map<std::string, Fd> find_running(const std::set<std::string>& uids) override;

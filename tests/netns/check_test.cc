@@ -142,15 +142,17 @@ TEST_CASE("a healthy node is green, and each broken agent turns its own line red
   lab.east.enrol(late);
   lab.becomes_green();
 
-  // A link whose pin is removed is detached: nobody else holds it.
-  REQUIRE(std::filesystem::remove(
-      fmt::format("{}/culvert/v{}/connect4", lab.east.paths().bpffs, CULVERT_ABI_VERSION)));
+  // A link whose pin is removed is detached: nobody else holds it. The agent pins a new one aside,
+  // which it can't while the folder stands there.
+  const std::string pin =
+      fmt::format("{}/culvert/v{}/connect4", lab.east.paths().bpffs, CULVERT_ABI_VERSION);
+  REQUIRE(std::filesystem::create_directory(pin + "-new"));
+  REQUIRE(std::filesystem::remove(pin));
   check_red(check(lab.east), "agent: pods are captured", "in plaintext",
             "restart the culvert-agent");
-  lab.restart_agent();
-  lab.east.enrol(lab.client);
-  lab.east.enrol(late);
+  std::filesystem::remove(pin + "-new");
   lab.becomes_green();
+  CHECK(lab.east.agent_log().contains("attached again"));
 
   lab.east.agent().kill();
   check_red(check(lab.east), "agent: answers", "can't reach agent", "start culvert-agent");

@@ -79,6 +79,7 @@ class FakeKernel final : public NodeKernel {
     return diary_.note("end_steering");
   }
   Result<bool> has_connections(int) override { return busy_connections; }
+  Result<bool> reattach() override { return false; }
   Result<std::vector<datapath::PodState>> held() override { return held_pods; }
   std::map<std::string, Fd> find_running(const std::set<std::string>& uids) override {
     std::map<std::string, Fd> found;
