@@ -13,9 +13,17 @@ MAY_INCLUDE = {
     "ztunnel/proxy/": [*_LIB, _ABI],
     "ztunnel/admin/": [*_LIB, _ABI, "ztunnel/proxy/"],
     "ztunnel/": [*_LIB, _ABI, "ztunnel/proxy/", "ztunnel/admin/"],
-    "agent/": [*_LIB, _ABI, "ztunnel/admin/", "agent/cni/", "agent/kube/"],  # the HttpServer of the first
+    # The agent's rooms from the bottom up; what lies in agent/ itself wires them.
+    "agent/flags/": ["ztunnel/lib/base/"],
     "agent/cni/": ["ztunnel/lib/base/", "ztunnel/lib/obs/", "ztunnel/lib/io/"],  # knows no other part of the agent
     "agent/kube/": _LIB,
+    "agent/datapath/": ["ztunnel/lib/base/", "ztunnel/lib/obs/", _ABI],
+    "agent/signer/": [*_LIB, "ztunnel/admin/admin.h", "agent/flags/", "agent/kube/"],
+    "agent/mesh/": [*_LIB, "agent/root_socket.h", "agent/kube/", "agent/signer/names.h"],
+    "agent/enrol/": [*_LIB, _ABI, "agent/root_socket.h", "agent/cni/", "agent/datapath/", "agent/mesh/desired.h"],
+    "agent/cluster/": [*_LIB, "agent/kube/", "agent/mesh/", "agent/enrol/notices.h"],
+    "agent/uninstall/": [*_LIB, "agent/kube/", "agent/mesh/redirection_annotation.h", "agent/signer/names.h"],
+    "agent/": [*_LIB, _ABI, "ztunnel/admin/", "agent/"],  # the HttpServer of the second
     # Its check asks the same questions about a node as the agent; it knows the signer's objects by name.
     "tools/culvertctl/": [*_LIB, _ABI, "agent/cni/", "agent/datapath/", "agent/signer/names.h"],
     "tests/": ["tests/", "bpf/", "ztunnel/", "agent/", "tools/culvertctl/"],

@@ -18,6 +18,8 @@ FAULTS = {
         ({"ztunnel/lib/base/bad.h": _SPDX + '#include "ztunnel/lib/io/loop.h"\n'}, "includes point one way"),
     "an agent that includes the proxy":
         ({"agent/bad.h": _SPDX + '#include "ztunnel/proxy/pool.h"\n'}, "includes point one way"),
+    "a room of the agent that includes one above it":
+        ({"agent/datapath/bad.h": _SPDX + '#include "agent/enrol/enrolment.h"\n'}, "includes point one way"),
     "BoringSSL outside its room":
         ({"ztunnel/lib/http/bad.h": _SPDX + "#include <openssl/ssl.h>\n"}, "is for ztunnel/lib/tls/"),
     "libbpf outside the datapath":
