@@ -16,6 +16,7 @@
 #include "agent/enrol/enrolment.h"
 #include "agent/enrol/node_kernel.h"
 #include "agent/enrol/zds_server.h"
+#include "agent/leaving.h"
 #include "agent/mesh/ca_server.h"
 #include "agent/mesh/translator.h"
 #include "agent/mesh/xds_server.h"
@@ -43,10 +44,6 @@ constexpr io::Duration kSettleTime = std::chrono::milliseconds(20);
 // 4: after a translation the next one waits four times as long as that one took, so that a large
 // mesh that changes all the time takes at most a fifth of the loop, whatever its size.
 constexpr int kRestPerTranslation = 4;
-// 20 s: an agent that leaves waits to hear of the mesh; who knows no pods can tell nobody of them.
-constexpr io::Duration kLearnWithin = std::chrono::seconds(20);
-// 90 s: then it ends, whatever is open; telling, waiting for others and a drain take 67 s.
-constexpr io::Duration kLeaveWithin = std::chrono::seconds(90);
 // 2 s: the admin thread's patience with the loop, which answers in a turn.
 constexpr auto kViewDeadline = std::chrono::seconds(2);
 
@@ -88,6 +85,9 @@ class Agent {
             loop, *outside_.signing,
             [this](const SpiffeId& id) { return enrolment_.has_identity(id); },
             config.certificate_lifetime),
+        leaving_(loop, {.is_heard = [this] { return complete_ && xds_.is_heard(); },
+                        .is_empty = [this] { return enrolment_.pods().empty(); },
+                        .translate = [this] { translate(); }}),
         started_(loop.now()),
         tasks_(loop) {}
 
@@ -127,6 +127,7 @@ class Agent {
   cni::Keeper keeper_;
   mesh::XdsServer xds_;
   mesh::CaServer ca_;
+  Leaving leaving_;
   std::unique_ptr<Sockets> sockets_;
   io::TimePoint started_;
 
@@ -136,7 +137,6 @@ class Agent {
   std::vector<std::string> adoption_problems_;
   bool announced_ = false;
   bool told_incomplete_ = false;
-  bool leaves_ = false;    // see leave()
   bool complete_ = false;  // once complete, always: a file that breaks later keeps its last content
   std::optional<Error> failure_;
   bool stale_ = false;  // a translation was asked for
@@ -236,7 +236,7 @@ void Agent::translate() {
                                      {.node = config_.node,
                                       .cluster_id = config_.cluster_id,
                                       .trust_domain = config_.trust_domain,
-                                      .leaves = leaves_},
+                                      .leaves = leaving_.lifts_policies()},
                                      enrolment_.captured_uids());
   source_problems_.update(source_.problems());
   translation_problems_.update(std::move(translation.problems));
@@ -244,10 +244,12 @@ void Agent::translate() {
     outside_.source->notices().failed(pod, sentence);
   }
   complete_ = complete_ || source_.complete();
-  const bool all = complete_ || leaves_;
-  namespaces_.learn(translation.mesh.ambient_namespaces, all);
-  enrolment_.set_plain(translation.mesh.plain_pods, namespaces_.rule());
-  enrolment_.set_wanted(translation.mesh.pods, all);
+  if (leaving_.takes_pods_out() || !leaving_.lifts_policies()) {
+    const bool all = complete_ || leaving_.takes_pods_out();
+    namespaces_.learn(translation.mesh.ambient_namespaces, all);
+    enrolment_.set_plain(translation.mesh.plain_pods, namespaces_.rule());
+    enrolment_.set_wanted(translation.mesh.pods, all);
+  }
   if (!complete_) {
     if (!std::exchange(told_incomplete_, true)) {
       obs::log(obs::Level::warn, kScope,
@@ -300,18 +302,8 @@ io::Task<> Agent::compare_now_and_then() {
   }
 }
 
-// leave is --drain: once the mesh is known all pods leave it, as by their label; then it ends.
 io::Task<> Agent::leave() {
-  const auto learned_by = loop_.now() + kLearnWithin;
-  while (!complete_ && loop_.now() < learned_by) {
-    co_await loop_.sleep(kSettleTime);
-  }
-  leaves_ = true;
-  ask_translation();
-  const auto left_by = loop_.now() + kLeaveWithin;
-  while (!enrolment_.pods().empty() && loop_.now() < left_by) {
-    co_await loop_.sleep(kSettleTime);
-  }
+  co_await leaving_.run();
   loop_.stop();
 }
 

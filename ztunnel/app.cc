@@ -16,6 +16,10 @@
 namespace culvert::ztunnel {
 namespace {
 
+// 1 s: the agent is on this node, where asking costs nothing; the 15 s that suit a control plane
+// beyond a network would be added to each restart of it, with nobody to tell of changes.
+constexpr std::chrono::seconds kAgentBackoffMax{1};
+
 http::GrpcChannel::Dial dial_unix(io::Loop& loop, const std::string& address) {
   // A wrapper around a coroutine that takes everything by value: captures would not live long
   // enough.
@@ -47,7 +51,7 @@ class App {
                        .on_failure = [this] { obs::certificate_failures(metrics_).add(); }}),
         feed_(*loop_, workers_, certificates_, metrics_, config.trust_domain),
         xds_(*loop_, rng_, dial_unix(*loop_, config.xds_address), {.node_name = config.node},
-             feed_.xds_callbacks()),
+             feed_.xds_callbacks(), {.backoff_max = kAgentBackoffMax}),
         zds_(*loop_, config.zds_socket, feed_, [this] { obs::zds_sessions_lost(metrics_).add(); }),
         live_{config_,
               *loop_,

@@ -124,6 +124,12 @@ void XdsServer::forget(std::list<XdsSession>::iterator session) {
   }
 }
 
+bool XdsServer::is_heard() const {
+  return !sessions_.empty() && std::ranges::all_of(sessions_, [this](const XdsSession& session) {
+    return session.is_up_to_date(generation_);
+  });
+}
+
 std::vector<Problem> XdsServer::problems() const {
   std::vector<Problem> problems;
   problems.reserve(nacks_.size());

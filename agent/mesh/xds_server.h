@@ -42,6 +42,8 @@ class XdsServer final : public agent::Attendant {
 
   // problems has what clients refused, until they take a response of that type again or leave.
   std::vector<Problem> problems() const;
+  // is_heard: there are clients, and all of them have taken what was published last.
+  bool is_heard() const;
   std::size_t client_count() const { return sessions_.size(); }
   // offences counts NACKs, and streams that were refused or broke the protocol.
   std::uint64_t offences() const { return offences_; }

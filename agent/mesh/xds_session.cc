@@ -30,7 +30,6 @@ Result<std::optional<Nack>> XdsSession::take(const DeltaRequest& request) {
     return std::optional<Nack>();  // about a response that a newer one has overtaken
   }
   type->awaited_nonce.clear();
-  type->answered = true;
   if (!request.has_error_detail()) {
     return std::optional<Nack>();
   }
@@ -101,8 +100,10 @@ DeltaResponse XdsSession::difference(Type& type, const Resources& wanted) {
   return response;
 }
 
-bool XdsSession::synced() const {
-  return std::ranges::all_of(types_, [](const Type& type) { return type.answered; });
+bool XdsSession::is_up_to_date(std::uint64_t generation) const {
+  return std::ranges::all_of(types_, [&](const Type& type) {
+    return type.first_sent && type.awaited_nonce.empty() && type.generation == generation;
+  });
 }
 
 }  // namespace culvert::mesh

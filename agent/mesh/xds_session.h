@@ -44,7 +44,8 @@ class XdsSession {
   std::optional<DeltaResponse> next(const DesiredMesh& mesh, std::uint64_t generation);
 
   const std::string& node_id() const { return node_id_; }
-  bool synced() const;  // every type has acknowledged (or refused) something
+  // is_up_to_date: every type of `generation` was sent, and acknowledged or refused.
+  bool is_up_to_date(std::uint64_t generation) const;
 
  private:
   struct Type {
@@ -52,7 +53,6 @@ class XdsSession {
     Resources DesiredMesh::* resources;
     bool subscribed = false;
     bool first_sent = false;
-    bool answered = false;
     std::string awaited_nonce;  // empty: nothing is out
     std::uint64_t generation = 0;
     std::map<std::string, std::string> sent;  // name → version

@@ -38,9 +38,11 @@ XdsSession synced_with(const DesiredMesh& mesh) {
   REQUIRE(session.take(subscription(control::kAddressType)));
   REQUIRE(session.take(subscription(control::kAuthorizationType)));
   while (const auto response = session.next(mesh, 1)) {
+    CHECK_FALSE(session.is_up_to_date(1));
     REQUIRE(session.take(answer_to(*response)));
   }
-  CHECK(session.synced());
+  CHECK(session.is_up_to_date(1));
+  CHECK_FALSE(session.is_up_to_date(2));
   return session;
 }
 
