@@ -76,12 +76,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   }
   auto mesh = small_mesh();
   follow(session, mesh, has, 1);
-  CULVERT_ASSERT(session.synced());
+  CULVERT_ASSERT(session.is_up_to_date(1));
   CULVERT_ASSERT(has[control::kAddressType] == versions_of(mesh.addresses));
   CULVERT_ASSERT(has[control::kAuthorizationType] == versions_of(mesh.authorizations));
   mesh.addresses.erase("Kubernetes//Pod/shop/client");
   mesh.authorizations["shop/allow-client"].version = "v4";
   follow(session, mesh, has, 2);
+  CULVERT_ASSERT(session.is_up_to_date(2) && !session.is_up_to_date(3));
   CULVERT_ASSERT(has[control::kAddressType] == versions_of(mesh.addresses));
   CULVERT_ASSERT(has[control::kAuthorizationType] == versions_of(mesh.authorizations));
   return 0;
