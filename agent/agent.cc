@@ -244,7 +244,7 @@ void Agent::translate() {
     outside_.source->notices().failed(pod, sentence);
   }
   complete_ = complete_ || source_.complete();
-  if (leaving_.takes_pods_out() || !leaving_.lifts_policies()) {
+  if (!leaving_.holds_pods()) {
     const bool all = complete_ || leaving_.takes_pods_out();
     namespaces_.learn(translation.mesh.ambient_namespaces, all);
     enrolment_.set_plain(translation.mesh.plain_pods, namespaces_.rule());

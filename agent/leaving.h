@@ -19,10 +19,12 @@ class Leaving {
  public:
   // What it sees of the agent, and has it do.
   struct Agent {
-    std::function<bool()>
-        is_heard;  // the mesh is known, and ztunnel has taken all that is announced
-    std::function<bool()> is_empty;   // no pod is left
-    std::function<void()> translate;  // anew, by what is said below
+    // The mesh is known, and ztunnel has taken all that is announced.
+    std::function<bool()> is_heard;
+    // No pod is left.
+    std::function<bool()> is_empty;
+    // Translates the objects anew, by what is said below.
+    std::function<void()> translate;
   };
   Leaving(io::Loop& loop, Agent agent) : loop_(loop), agent_(std::move(agent)) {}
 
@@ -35,6 +37,8 @@ class Leaving {
 
   bool lifts_policies() const { return lifts_policies_; }
   bool takes_pods_out() const { return takes_pods_out_; }
+  // Between the two the mesh is announced as if no pod belonged in it, and all stay where they are.
+  bool holds_pods() const { return lifts_policies_ && !takes_pods_out_; }
 
  private:
   io::Task<> wait(std::function<bool()> until, io::Duration within);

@@ -3,26 +3,16 @@
 
 #include <algorithm>
 
-#include "agent/mesh/redirection_annotation.h"
 #include "ztunnel/lib/io/scope.h"
 
 namespace culvert::cluster {
-
-namespace {
-
-bool is_marked(const mesh::Pod& pod) {
-  return mesh::text_of(pod.meta.annotations, mesh::kRedirectionAnnotation) ==
-         mesh::kRedirectionEnabled;
-}
-
-}  // namespace
 
 std::vector<MarkedPod> marked_pods(const mesh::Objects& objects, const std::string& node,
                                    const enrol::PodsOfMesh& of_mesh) {
   std::vector<MarkedPod> pods;
   for (const auto& [key, pod] : objects.pods) {
     if (!node.empty() && pod.node == node) {
-      const bool marked = is_marked(pod);
+      const bool marked = mesh::is_redirected(pod);
       const auto& uid = pod.meta.uid;
       pods.push_back(
           {.pod = {.uid = uid, .ns = pod.meta.ns, .name = pod.meta.name},
@@ -35,7 +25,7 @@ std::vector<MarkedPod> marked_pods(const mesh::Objects& objects, const std::stri
 
 bool marked_elsewhere(const mesh::Objects& objects, const std::string& node) {
   return std::ranges::any_of(objects.pods, [&](const auto& entry) {
-    return entry.second.node != node && is_marked(entry.second);
+    return entry.second.node != node && mesh::is_redirected(entry.second);
   });
 }
 

@@ -7,7 +7,6 @@
 #include <initializer_list>
 
 #include "agent/mesh/peer_authentication.h"
-#include "agent/mesh/redirection_annotation.h"
 #include "agent/mesh/waypoints.h"
 
 namespace culvert::mesh {
@@ -85,8 +84,7 @@ bool speaks_hbone(const MeshOptions& options, const std::set<std::string>& enrol
   if (pod.host_network) {
     return false;
   }
-  return text_of(pod.meta.annotations, kRedirectionAnnotation) == kRedirectionEnabled ||
-         (is_mine(pod, options) && enrolled.contains(pod.meta.uid));
+  return is_redirected(pod) || (is_mine(pod, options) && enrolled.contains(pod.meta.uid));
 }
 
 void add_policies(const Objects& objects, const MeshOptions& options, const Pod& pod,

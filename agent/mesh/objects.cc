@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "agent/mesh/redirection_annotation.h"
+
 namespace culvert::mesh {
 
 bool AuthorizationPolicy::operator==(const AuthorizationPolicy& other) const {
@@ -36,6 +38,10 @@ bool selects(const Labels& selector, const Labels& labels) {
 std::string_view text_of(const Labels& labels, const std::string& key) {
   const auto found = labels.find(key);
   return found == labels.end() ? std::string_view() : std::string_view(found->second);
+}
+
+bool is_redirected(const Pod& pod) {
+  return text_of(pod.meta.annotations, kRedirectionAnnotation) == kRedirectionEnabled;
 }
 
 }  // namespace culvert::mesh

@@ -179,6 +179,9 @@ bool selects(const Labels& selector, const Labels& labels);
 // text_of gives a label or annotation, "" if there is none.
 std::string_view text_of(const Labels& labels, const std::string& key);
 
+// is_redirected: the pod carries the annotation of those that speak HBONE.
+bool is_redirected(const Pod& pod);
+
 // Problem is one thing that could not be understood, for GET /errors.
 struct Problem {
   std::string file;      // empty: not from a file
